@@ -1,0 +1,1 @@
+"""Units to cores: partition, placement, memory accounting, multicast trees."""
