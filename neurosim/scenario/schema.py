@@ -1,0 +1,274 @@
+"""What a scenario file may say: one pydantic model per section.
+
+Strict types (no text taken for a number, no number for a boolean) and no unknown keys.  Rules that
+span several keys raise through :func:`refuse`, which names the key to blame.  Bare numbers are SI;
+the descriptions go into the JSON Schema and so into editors.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, NoReturn, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from neurosim.scenario.units import Quantity, describe
+
+SYNTHETIC_STEPS = 10
+
+
+def refuse(key: str, why: str, allowed: str | None = None) -> NoReturn:
+    """Refuse the section for a reason that lies in ``key`` (relative to the section)."""
+    context = {"key": key, "why": why, "allowed": allowed or ""}
+    raise PydanticCustomError("section", "{why}", context)
+
+
+def _path(value: object) -> Path:
+    if isinstance(value, Path):
+        return value
+    if not isinstance(value, str) or not value.strip() or "\0" in value:
+        context = {"why": f"must be a path, not {describe(value)}", "allowed": "path of a file"}
+        raise PydanticCustomError("quantity", "{why}", context)
+    return Path(value)
+
+
+FilePath = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
+Count = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
+Fraction = Annotated[float, Quantity("fraction", minimum=0.0, maximum=1.0)]
+BelowOne = Annotated[float, Quantity("fraction", minimum=0.0, below=1.0)]
+Number = Annotated[float, Quantity("number")]
+Time = Annotated[float, Quantity("time", minimum=0.0)]
+PositiveTime = Annotated[float, Quantity("time", above=0.0)]
+
+
+class Section(BaseModel):
+    """Base of all sections: immutable, strict, nothing unknown."""
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
+    )
+
+
+class Synthetic(Section):
+    """A network made up from numbers: its synapses are random, its events are replayed."""
+
+    layers: Annotated[list[Count], Field(min_length=1)]
+    """Units of each layer."""
+    inputs: Count
+    """Width of the input of the first layer."""
+    weight_sparsity: BelowOne = 0.0
+    """Fraction of weights that are zero (not stored)."""
+    activity: Fraction = 0.1
+    """Mean fraction of the units of a layer that fire in a step."""
+    input_activity: Fraction = 1.0
+    """Mean fraction of non-zero inputs in a step."""
+    events: Literal["skewed", "uniform"] = "skewed"
+    """Distribution of the rates over the units; recorded networks are skewed."""
+    replay: FilePath | None = None
+    """activity.npz of a recorded run, played back instead of drawn events."""
+    locality: Count | None = None
+    """A unit has synapses only from sources within this index distance."""
+    fan_in: Count | None = None
+    """Stored sources per unit and kernel, instead of weight_sparsity."""
+
+
+class NetworkSection(Section):
+    """The network: a trained model or a synthetic one."""
+
+    model: FilePath | None = None
+    """Weights: .safetensors or .npz, with the JSON sidecar beside it."""
+    synthetic: Synthetic | None = None
+    """A made-up network, to explore without a model."""
+    prune: BelowOne = 0.0
+    """Fraction of the kernels' weights set to zero, smallest magnitudes first, over all layers."""
+    threshold_offset: Number = 0.0
+    """Added to each firing threshold; moves firing only."""
+    reset_offset: Number = 0.0
+    """Added to what a firing unit subtracts from its state."""
+    fire: Literal["threshold", "always"] | None = None
+    """always: every unit sends its state every step (the dense twin). Default: the model's."""
+    zoneout: Fraction | None = None
+    """Overrides the sidecar's zoneout probability."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        given = [key for key in ("model", "synthetic") if getattr(self, key) is not None]
+        if len(given) != 1:
+            refuse(given[-1] if given else "", "give exactly one source", "model or synthetic")
+        return self
+
+
+class Traffic(Section):
+    """Packets without a network, to study the network-on-chip alone."""
+
+    pattern: Literal["uniform", "transpose", "bit_complement", "hotspot", "neighbour"]
+    """Who sends to whom."""
+    rate: Annotated[float, Quantity("number", above=0.0, maximum=1.0)]
+    """Packets offered per node and NoC cycle."""
+    packet_flits: Count = 1
+    """Length of a packet in flits."""
+    cycles: Count
+    """NoC cycles measured."""
+    warmup: Natural = 0
+    """NoC cycles before the measurement."""
+
+
+class WorkloadSection(Section):
+    """What enters the network, one row a step."""
+
+    text: FilePath | None = None
+    """UTF-8 text, tokenised by the model's vocabulary."""
+    tokens: FilePath | None = None
+    """.npy of token numbers, shape [steps]."""
+    inputs: FilePath | None = None
+    """.npy of input rows, shape [steps, inputs]."""
+    traffic: Traffic | None = None
+    """Synthetic packet traffic instead of a network."""
+    steps: Count | None = None
+    """Steps to simulate; default: all that the file holds (10 for a synthetic network)."""
+    start: Natural = 0
+    """First row of the file that is used."""
+    window: Natural = 0
+    """The hidden state restarts every so many steps; 0: never."""
+    evaluate_tokens: Count | None = None
+    """Tokens over which the functional model evaluates the task; default: those simulated."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        sources = ("text", "tokens", "inputs", "traffic")
+        given = [key for key in sources if getattr(self, key) is not None]
+        if len(given) > 1:
+            refuse(given[-1], f"{given[0]} is given already", "one of " + ", ".join(sources))
+        return self
+
+
+class ChipSection(Section):
+    """The hardware: a chip file and what differs from it."""
+
+    use: Annotated[str, Field(min_length=1)] = "spinnaker2"
+    """Name of a chip that comes with neurosim, or path of a chip file."""
+    cores: Count | None = None
+    """Cores that the network may take; default: as many as the mapping needs."""
+    level: str | None = None
+    """Performance level; default: the chip file's."""
+    set: dict[str, Any] = {}
+    """Dotted keys of the chip file with other values."""
+
+
+class MappingSection(Section):
+    """Which units live where."""
+
+    partition: Literal["balanced", "even"] = "balanced"
+    """balanced: equal expected work per core; even: equal numbers of units."""
+    placement: Literal["compact", "linear", "random"] = "compact"
+    """compact: slices that talk are neighbours; linear: in core order; random: by the seed."""
+    cores_per_layer: list[Count] | None = None
+    """Cores of each layer, instead of by expected work."""
+    keys: Literal["unit", "core"] = "unit"
+    """One multicast tree per unit, or one per core shared by its units."""
+
+
+class HostSection(Section):
+    """The host at the edge of the chip."""
+
+    closed_loop: bool = False
+    """Each step's input waits for the output of the step before."""
+    input: Literal["packets"] = "packets"
+    """How input values enter: one packet per non-zero value."""
+
+
+class SyncSection(Section):
+    """How cores agree on the step."""
+
+    kind: Literal["barrier", "tick", "dataflow"] = "barrier"
+    """barrier: all wait for all; tick: fixed period; dataflow: each waits for its inputs."""
+    order: Literal["skewed", "per_layer"] | None = None
+    """barrier: all layers at once on successive tokens (skewed, default), or one by one."""
+    base: Time | None = None
+    """barrier: cost of a barrier on one core; default: the chip's."""
+    per_core: Time | None = None
+    """barrier: added cost per core; default: the chip's."""
+    period: PositiveTime | None = None
+    """tick: time of a step."""
+    buffers: Annotated[int, Field(ge=2)] | None = None
+    """dataflow: sets of gate sums per core, which bound the run-ahead; default 2."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_its_own(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        own = {"barrier": ("order", "base", "per_core"), "tick": ("period",),
+               "dataflow": ("buffers",)}  # fmt: skip
+        kind = data.get("kind", "barrier")
+        if kind not in own:
+            return data
+        for other, keys in own.items():
+            for key in keys:
+                if other != kind and data.get(key) is not None:
+                    refuse(key, f"belongs to {other}, not to {kind}", ", ".join(own[kind]))
+        if kind == "tick" and data.get("period") is None:
+            refuse("period", "a tick needs its period", "a time such as 1 ms")
+        if kind == "barrier" and data.get("order") is None:
+            return {**data, "order": "skewed"}
+        if kind == "dataflow" and data.get("buffers") is None:
+            return {**data, "buffers": 2}
+        return data
+
+
+class Sections(Section):
+    """The whole scenario file."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.\-]*$", max_length=100)]
+    """Names the run and its output folder; default: the file's name without its suffix."""
+    description: str = ""
+    """For people."""
+    network: NetworkSection | None = None
+    """The trained or synthetic network; left out only for workload.traffic."""
+    workload: WorkloadSection = WorkloadSection()
+    chip: ChipSection = ChipSection()
+    mapping: MappingSection = MappingSection()
+    host: HostSection = HostSection()
+    sync: SyncSection = SyncSection(order="skewed")
+    engine: Literal["auto", "simpy", "compiled"] = "auto"
+    """simpy: the readable reference; compiled: the fast one; auto: compiled where it can."""
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
+    """Seeds all that is drawn."""
+    record: list[Literal["activity", "trace"]] = []
+    """What is kept beside the tables: activity (all layer outputs), trace (all records)."""
+
+    @model_validator(mode="after")
+    def _network_and_workload(self) -> Self:
+        work, network = self.workload, self.network
+        if network is None:
+            if work.traffic is None:
+                refuse("network", "is missing", "network.model or network.synthetic")
+        elif work.traffic is not None:
+            refuse("workload.traffic", "takes no network", "network or workload.traffic")
+        elif network.model is not None:
+            if not (work.text or work.tokens or work.inputs):
+                refuse("workload", "a model needs input", "text, tokens or inputs")
+        elif work.text or work.tokens:
+            key = "workload.text" if work.text else "workload.tokens"
+            refuse(key, "a synthetic network has no vocabulary", "workload.inputs or only steps")
+        elif work.steps is None and work.inputs is None:
+            filled = work.model_copy(update={"steps": SYNTHETIC_STEPS})
+            object.__setattr__(self, "workload", filled)
+        return self
+
+
+def json_schema() -> dict[str, Any]:
+    """JSON Schema of the scenario file, short forms included, for editors."""
+    schema = Sections.model_json_schema()
+    schema["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+    schema["title"] = "neurosim scenario"
+    schema["required"] = []  # name defaults to the file's name
+    properties = schema["properties"]
+    for section, short in (
+        ("chip", {"type": "string", "description": "name or path of a chip file"}),
+        ("sync", {"enum": ["barrier", "dataflow"]}),
+    ):
+        properties[section] = {"anyOf": [short, properties[section]]}
+    return schema
