@@ -17,7 +17,7 @@ from neurosim.errors import ScenarioError
 if TYPE_CHECKING:
     import networkx as nx
 
-    from neurosim.chip.schema import Tile, Topology
+    from neurosim.chip.tiles import Tile, Topology
 
 #: Direction order of router outputs, and the step of each in (x, y): north is y + 1.
 DIRECTIONS = ("E", "N", "W", "S")

@@ -216,7 +216,8 @@ def test_quantities(text, unit, value):
 @pytest.mark.parametrize(
     ("text", "unit"),
     [("5 s", "Hz"), ("abc", "s"), ("", "s"), (None, "s"), (True, ""), ("3 ns", ""),
-     ("1 J/s", "J/bit"), ("1e999", "s"), (float("inf"), "s"), ("5 Kis", "s"), ([1], "s"), ("1 2", "s")],
+     ("1 J/s", "J/bit"), ("1e999", "s"), (float("inf"), "s"), ("5 Kis", "s"), ([1], "s"),
+     ("1 2", "s")],
 )
 def test_quantities_refused(text, unit):
     with pytest.raises(ValueError, match="expected"):
