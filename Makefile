@@ -1,0 +1,52 @@
+# `make demo` and `make test` do all they need on a fresh machine with Python 3.11: they make an
+# environment of their own in .venv, and install into it only when the requirements have changed.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+WORKERS ?= 2
+VENV := .venv
+BIN := $(VENV)/bin
+REQUIREMENTS := setup.cfg pyproject.toml constraints.txt
+DEMO := results/quickstart
+
+export PIP_DISABLE_PIP_VERSION_CHECK = 1
+export OMP_NUM_THREADS = 1
+
+.PHONY: help demo test lint clean
+
+help:
+	@echo "make demo   run the quickstart scenario; pictures go to $(DEMO)"
+	@echo "make test   lint, type-check and test"
+	@echo "make clean  remove what these made"
+
+demo: $(VENV)/.installed
+	$(BIN)/neurosim run scenarios/quickstart.yaml -o $(DEMO)
+	@echo
+	@echo "The pictures:"
+	@ls $(DEMO)/*.png
+	@echo "The numbers: $(DEMO)/result.json"
+
+test: lint
+	$(BIN)/python -m pytest -n $(WORKERS) -q
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find neurosim tests benchmarks models -name __pycache__ -prune -exec rm -rf {} +
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "no python3 found: install Python 3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "$(PYTHON) is older than 3.11: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps are touched last, so that an interrupted installation is done again.
+$(VENV)/.installed: $(BIN)/python $(REQUIREMENTS)
+	$(BIN)/python -m pip install -q -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(BIN)/python $(REQUIREMENTS)
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,43 @@
+"""``neurosim chips``: the chips that come with the package, and their constants."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from neurosim.chip import Chip
+
+
+def chips(
+    name: Annotated[
+        str | None, typer.Argument(metavar="[NAME]", help="Name of a chip, or a chip file.")
+    ] = None,
+) -> None:
+    """List the chips, or print every constant of one with its flag and source."""
+    from neurosim.chip import chip_names, load_chip
+    from neurosim.cli.console import print_rows
+
+    if name is None:
+        print_rows("chips", [(each, load_chip(each).description) for each in chip_names()])
+    else:
+        _print_chip(load_chip(name))
+
+
+def _print_chip(chip: Chip) -> None:
+    from neurosim.cli.console import print_rows, print_table
+
+    print_rows(
+        chip.name,
+        [
+            ("description", chip.description),
+            ("cores", f"{chip.core_count}, usable {chip.usable}"),
+            ("level", f"{chip.default_level} of {', '.join(chip.levels)}"),
+        ],
+    )
+    rows = []
+    for key, constant, unit in chip.constants():
+        spread = "" if constant.low is None else f"{constant.low:g} to {constant.high:g}"
+        rows.append((key, f"{constant.value:g}", unit, spread, constant.flag, constant.source))
+    print_table(("constant", "value", "unit", "range", "flag", "source"), rows)

@@ -1,0 +1,43 @@
+"""``neurosim run``: simulate a scenario and write its results."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from neurosim.cli.arguments import Overrides, ScenarioFile
+
+Engine = Literal["auto", "simpy", "compiled"]
+
+
+def run(
+    file: ScenarioFile,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="DIR", help="Results folder [results/NAME]."),
+    ] = None,
+    engine: Annotated[Engine | None, typer.Option(help="Overrides the scenario's engine.")] = None,
+    set_: Overrides = None,
+    figures: Annotated[
+        bool, typer.Option("--figures/--no-figures", help="Draw the pictures.")
+    ] = True,
+) -> None:
+    """Simulate FILE; write tables and pictures to a results folder."""
+    from neurosim.cli.console import print_rows
+    from neurosim.cli.output import check_output, default_output
+    from neurosim.cli.progress import Progress
+    from neurosim.scenario import load_scenario
+
+    overrides = [*(set_ or ()), *([f"engine={engine}"] if engine else ())]
+    scenario = load_scenario(file, overrides)
+    folder = output if output is not None else default_output(scenario.name)
+    check_output(folder)
+    from neurosim import pipeline  # slow to import, so after the refusals that need none of it
+
+    with Progress() as progress:
+        result = pipeline.run(scenario, progress=progress)
+    result.write(folder, figures=figures)
+    print_rows(scenario.name, result.summary())
+    print(f"results: {folder}")
