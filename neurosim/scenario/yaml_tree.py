@@ -3,7 +3,7 @@
 The parser's event stream is built into data here, not by PyYAML's constructor, for four reasons:
 positions survive; duplicate keys are refused; no tag can construct anything; and aliases are
 counted, so that a few lines cannot expand to gigabytes.  Plain scalars resolve by the YAML 1.2
-core schema: ``1e-3`` is a number, ``no`` and ``12:30`` are text.
+core schema: ``1e-3`` is a number; ``no``, ``12:30`` and ``010`` are text, for the schema to refuse.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ MAX_DEPTH = 40
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _INT = re.compile(r"[-+]?(0|[1-9][0-9_]*)$")
 _HEX = re.compile(r"0x[0-9a-fA-F]+$")
-_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?$")
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+\.[0-9]*|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?$")
 _SPECIAL = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True,
