@@ -19,6 +19,8 @@ HELP_SECONDS = 0.5
 
 BELOW_MAPPING = {"scenario", "network", "chip"}
 BELOW_LOWER = BELOW_MAPPING | {"mapping"}
+#: What a finished run hands over: its inputs beside the engine's arrays, but not the scenario.
+RUN = {"network", "chip", "mapping", "image", "trace"}
 #: Part -> parts that it may import, besides itself, ``errors`` and ``_version``.
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
@@ -32,8 +34,8 @@ ARROWS: dict[str, set[str]] = {
     "trace": {"image"},
     "lower": BELOW_LOWER | {"image", "rules"},
     "engines": {"image", "rules", "trace"},
-    "measure": {"image", "trace"},
-    "report": {"measure", "image", "trace"},
+    "measure": RUN,
+    "report": RUN | {"measure"},
     "pipeline": BELOW_LOWER | {"lower", "image", "engines", "trace", "measure", "report"},
     "sweep": BELOW_LOWER | {"lower", "image", "engines", "measure", "report", "pipeline"},
 }
