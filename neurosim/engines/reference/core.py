@@ -1,0 +1,262 @@
+"""Core: one job at a time, in a fixed order of preference, and real gate sums."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+from typing import Any
+
+import simpy
+
+from neurosim import image as im
+from neurosim import rules
+from neurosim.engines.reference.machine import Key, Machine, Overflow, Packet
+from neurosim.engines.reference.stage import Stage
+from neurosim.trace import CREDIT, DELIVER, DROPPED, LAND, NO_CAUSE
+
+
+class Waiting:
+    """A packet in the input FIFO."""
+
+    __slots__ = ("packet", "entry", "ready", "key")
+
+    def __init__(self, packet: Packet, entry: int, ready: int, key: Key) -> None:
+        self.packet, self.entry, self.ready, self.key = packet, entry, ready, key
+
+
+class Core(Stage):
+    """Holds one slice: receives, accumulates, sends and updates."""
+
+    def __init__(self, machine: Machine, number: int) -> None:
+        image = machine.image
+        self.index = c = number - image.first_core
+        super().__init__(machine, number, int(image.core_stage[c]),
+                         (int(image.n_acks[c, 0]), int(image.n_acks[c, 1])))
+        self.policy, self.depth = int(image.core_policy[c]), int(image.core_fifo[c])
+        self.fifo: deque[Waiting] = deque()
+        self.row: tuple[Packet, int, int] | None = None  # fetched: packet, row, bank
+        self.first_unit, self.end_unit = int(image.unit_ptr[c]), int(image.unit_ptr[c + 1])
+        self.next_unit = self.end_unit  # nothing to update
+        n = self.end_unit - self.first_unit
+        self.sums = [[0] * (im.SUMS_PER_UNIT * n) for _ in range(image.n_sums)]
+        self.h = [0.0] * n
+        self.markers = [0] * image.n_sums
+        self.markers[0] = int(image.n_markers[c, 1])  # nothing recurs into the first step
+        self.asleep, self.stalled_since = True, -1
+        self.step_at, self.step_key = 0, NO_CAUSE
+
+    def run(self) -> Generator[simpy.Event, Any, None]:
+        while True:
+            yield self.doorbell
+            self.counters.late_cores += self.notice_tick()
+            if self.job is None:
+                self.begin()
+                _ = (self.receive() or self.accumulate() or self.send() or self.update()
+                     or self.rest())
+
+    # --- the jobs, first possible first
+
+    def receive(self) -> bool:
+        """Take the FIFO's head; its slot frees, and its credit leaves, now."""
+        if self.row is not None or not self.fifo:
+            return False
+        if self.fifo[0].ready > self.now:
+            self.ask(self.fifo[0].ready)
+            return False
+        head = self.fifo.popleft()
+        self.reported = False
+        packet, bank = head.packet, self.bank_for(head)
+        ticks = int(self.image.receive_ticks[self.index, packet.kind])
+        cause = max((head.ready, head.key), (self.idle_since, self.last_end))[1]
+        key = self.start_job(im.RECEIVE, ticks, packet, cause,
+                             lambda _: self.received(packet, head.entry, bank))
+        if self.policy == im.STALL:
+            self.return_credit(key)
+        return True
+
+    def accumulate(self) -> bool:
+        """Add the fetched row's products to the gate sums, one synapse after the other."""
+        if self.row is None:
+            return False
+        packet, row, bank = self.row
+        self.start_job(im.ACCUMULATE, int(self.image.row_ticks[row]), packet, self.last_end,
+                       lambda _: self.accumulated(packet, row, bank))
+        return True
+
+    def send(self) -> bool:
+        if not self.can_send():
+            return False
+        self.start_send(int(self.image.send_ticks[self.index]))
+        return True
+
+    def update(self) -> bool:
+        """Update the next unit of the step that has begun."""
+        if self.next_unit >= self.end_unit:
+            return False
+        cause = max((self.idle_since, self.last_end), (self.step_at, self.step_key))[1]
+        ticks = int(self.image.update_ticks[self.index])
+        self.start_job(im.UPDATE, ticks, None, cause, self.updated)
+        return True
+
+    def rest(self) -> bool:
+        """Nothing to do: wait for a credit (stalled), or sleep; report if all work is done."""
+        if self.queue:
+            if self.stalled_since < 0:
+                self.stalled_since = self.now
+        else:
+            self.asleep = True
+            if not self.fifo:
+                self.report()
+        return True
+
+    # --- what the jobs do when they end
+
+    def received(self, packet: Packet, entry: int, bank: int) -> None:
+        if packet.kind == im.EVENT:
+            row = entry + packet.offset
+            if self.image.row_ptr[row] < self.image.row_ptr[row + 1]:
+                self.row = (packet, row, bank)
+                return
+        elif packet.kind == im.MARKER:
+            self.markers[bank] += 1
+        else:
+            self.acknowledged(packet, entry)
+        self.consumed(packet.kind)
+
+    def accumulated(self, packet: Packet, row: int, bank: int) -> None:
+        image, sums = self.image, self.sums[bank]
+        begin, end = int(image.row_ptr[row]), int(image.row_ptr[row + 1])
+        base = im.SUMS_PER_UNIT * self.first_unit
+        targets, weights = image.syn_target[begin:end], image.syn_weight[begin:end]
+        for target, weight in zip(targets.tolist(), weights.tolist(), strict=True):
+            total = sums[target - base] + rules.product(weight, packet.value)
+            if not -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
+                raise Overflow(target // im.SUMS_PER_UNIT)
+            sums[target - base] = total
+        self.counters.synaptic_ops[self.index, image.row_class[row]] += end - begin
+        self.row = None
+        self.consumed(im.EVENT)
+
+    def updated(self, cause: Key) -> None:
+        """The update job of a unit is over: new state, and an event if it fired."""
+        token, unit = self.begun - 1, self.next_unit
+        self.next_unit += 1
+        layer = int(self.image.unit_layer[unit])
+        y = self.new_output(token, unit)
+        self.counters.layer_updates[layer] += 1
+        if self.image.record_outputs:
+            self.counters.outputs[token, self.image.unit_column[unit]] = y
+        if y != 0.0:
+            self.counters.layer_events[layer] += 1
+            if self.image.unit_tree[unit] >= 0:
+                self.offer(LAND, 0, im.EVENT, int(self.image.unit_tree[unit]), token, y,
+                           int(self.image.unit_offset[unit]), cause)
+        if self.next_unit == self.end_unit:
+            self.step_done(token, layer, cause)
+
+    def new_output(self, token: int, unit: int) -> float:
+        """Equations of the layer kind; the unit's gate sums of this step are read and cleared."""
+        image, local = self.image, unit - self.first_unit
+        bank, base = self.sums[token % image.n_sums], im.SUMS_PER_UNIT * local
+        s = [bank[base + k] / rules.SUM_SCALE + float(image.unit_bias[unit, k])
+             for k in range(im.SUMS_PER_UNIT)]
+        bank[base: base + im.SUMS_PER_UNIT] = [0] * im.SUMS_PER_UNIT
+        if image.unit_kind[unit] == im.UNIT_REPLAY:
+            return float(image.replay[token % len(image.replay), image.unit_column[unit]])
+        h = 0.0 if image.window > 0 and token % image.window == 0 else self.h[local]
+        c = rules.egru_candidate(s[im.SUM_Z], s[im.SUM_R], s[im.SUM_G_INPUT],
+                                 s[im.SUM_G_RECURRENT], h, float(image.unit_zoneout[unit]))
+        fires = bool(image.unit_always[unit]) or c > image.unit_threshold[unit]
+        self.h[local] = c - float(image.unit_reset[unit]) if fires else c
+        return rules.round_output(c) if fires else 0.0
+
+    def step_done(self, token: int, layer: int, cause: Key) -> None:
+        done = self.counters.step_layer
+        done[token, layer] = max(int(done[token, layer]), self.now)
+        if self.image.sync == im.SYNC_DATAFLOW:
+            for port, kind, tree in ((1, im.MARKER, int(self.image.marker_tree[self.index])),
+                                     (2, im.ACK, int(self.image.ack_tree[self.index]))):
+                if tree >= 0:
+                    self.offer(LAND, port, kind, tree, token, 0.0, 0, cause)
+
+    # --- steps
+
+    def working(self) -> bool:
+        return (self.next_unit < self.end_unit or bool(self.queue)
+                or self.job in (im.SEND, im.UPDATE))
+
+    def work_on(self, token: int, cause: Key) -> None:
+        self.next_unit = self.first_unit
+        self.step_at, self.step_key = self.now, cause
+
+    def complete(self, step: int) -> bool:
+        needed = int(self.image.n_markers[self.index].sum())
+        return self.markers[step % self.image.n_sums] >= needed and super().complete(step)
+
+    def clear(self, step: int) -> None:
+        self.markers[step % self.image.n_sums] = 0
+        super().clear(step)
+
+    def bank_for(self, head: Waiting) -> int:
+        """The bank of gate sums (or marker count) that a packet goes to: that of the step that
+        consumes it; under ``tick`` whatever is open now, and late if that is another step."""
+        packet = head.packet
+        if packet.kind == im.ACK:
+            return 0
+        delay = head.entry
+        if packet.kind == im.EVENT:
+            row_class = self.image.row_class[head.entry + packet.offset]
+            delay = 1 if row_class == im.ROW_RECURRENT else 0
+        step = packet.step + delay
+        if self.image.sync == im.SYNC_TICK:
+            self.counters.late_events += step != self.begun
+            step = self.begun
+        return step % self.image.n_sums
+
+    # --- landings
+
+    def deliver(self, packet: Packet, entry: int, cause: Key) -> None:
+        """A packet at the input FIFO; full: dropped, or the oldest is overwritten."""
+        if len(self.fifo) >= self.depth:
+            assert self.policy != im.STALL, "credits keep a stalling FIFO from overflowing"
+            lost = packet if self.policy == im.DROP else self.fifo.popleft().packet
+            self.record(LAND, DROPPED, 0, lost, lost.step, lost.kind, cause)
+            self.counters.dropped[lost.kind] += 1
+            self.counters.core_dropped[self.index] += 1
+            self.balance -= 1
+            if self.policy == im.DROP:
+                return
+        key = self.record(LAND, DELIVER, 0, packet, packet.step, packet.kind, cause)
+        self.fifo.append(Waiting(packet, entry, self.ready_tick(self.now), key))
+        longest = self.counters.fifo_max
+        longest[self.index] = max(int(longest[self.index]), len(self.fifo))
+        self.machine.happened()
+        self.ask(self.now)
+
+    def return_credit(self, cause: Key) -> None:
+        """A FIFO slot is free: tell the router's output that feeds it."""
+        image, channel = self.image, int(self.image.core_channel[self.index])
+        router = self.machine.parts[int(image.ch_owner[channel])]
+        self.machine.land(
+            self.now + int(image.ch_credit_delay[channel]), router.number, CREDIT,
+            channel * image.n_vcs, lambda: router.credit(channel, 0, 1, cause))
+
+    # --- time
+
+    def start_job(self, kind: int, ticks: int, packet: Packet | None, cause: Key,
+                  effect: Callable[[Key], None]) -> Key:
+        """A job; the first one after sleep also pays for waking.  Ends a stall."""
+        if self.stalled_since >= 0:
+            self.counters.stalled_ticks[self.index] += self.now - self.stalled_since
+            self.stalled_since = -1
+        if self.asleep:
+            self.asleep = False
+            self.counters.wakes[self.index] += 1
+            ticks += int(self.image.wake_ticks[self.index])
+        self.counters.job_count[self.index, kind] += 1
+        self.counters.job_ticks[self.index, kind] += ticks
+        return super().start_job(kind, ticks, packet, cause, effect)
+
+    def waits_for(self) -> Iterator[tuple[int, int]]:
+        if self.queue and not self.can_send():
+            yield self.number, int(self.image.ch_part[self.channel])

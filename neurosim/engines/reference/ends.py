@@ -1,0 +1,186 @@
+"""The ends of the machine: the host, and traffic sources that are sinks as well."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator
+from typing import Any
+
+import simpy
+
+from neurosim import image as im
+from neurosim import rules
+from neurosim.engines.reference.machine import Key, Machine, Packet, Part
+from neurosim.engines.reference.stage import Stage
+from neurosim.trace import ARRIVE, DECIDE, DELIVER, INJECT, LAND, NO_CAUSE, OFFER
+
+
+class Host(Stage):
+    """Stage 0: sends the inputs of a token in ascending order, then a marker; receives the last
+    layer's events.  It takes in whatever its link brings."""
+
+    def __init__(self, machine: Machine, number: int) -> None:
+        super().__init__(machine, number, 0, (machine.image.host_n_acks, 0))
+        self.markers = [0] * self.image.steps
+
+    def run(self) -> Generator[simpy.Event, Any, None]:
+        while True:
+            yield self.doorbell
+            if self.job is None:
+                self.begin()
+                if self.can_send():
+                    self.start_send(self.image.host_send_ticks)
+                elif not self.queue:
+                    self.report()
+
+    def working(self) -> bool:
+        return bool(self.queue) or self.job is not None
+
+    def work_on(self, token: int, cause: Key) -> None:
+        """Offer the token's non-zero inputs."""
+        image = self.image
+        self.counters.step_offer[token] = self.now
+        x = image.inputs[token]
+        for i in range(len(x)):
+            if x[i] != 0.0 and image.input_tree[i] >= 0:
+                self.offer(DECIDE, i, im.EVENT, int(image.input_tree[i]), token, float(x[i]),
+                           int(image.input_offset[i]), cause)
+        if image.sync == im.SYNC_DATAFLOW and image.host_marker_tree >= 0:
+            self.offer(DECIDE, len(x), im.MARKER, image.host_marker_tree, token, 0.0, 0, cause)
+
+    def complete(self, step: int) -> bool:
+        """Closed loop: the token before must be out of the machine."""
+        if self.image.closed_loop and step > 0:
+            if self.markers[step - 1] < self.image.host_n_markers:
+                return False
+        return super().complete(step)
+
+    def offer(self, phase: int, port: int, kind: int, tree: int, step: int, value: float,
+              offset: int, cause: Key) -> None:
+        self.counters.host_sent += 1
+        super().offer(phase, port, kind, tree, step, value, offset, cause)
+
+    def deliver(self, packet: Packet, entry: int, cause: Key) -> None:
+        """A packet left the machine."""
+        key = self.record(LAND, DELIVER, 0, packet, packet.step, packet.kind, cause)
+        self.idle_since, self.last_end = self.now, max(self.last_end, key)
+        if packet.kind == im.ACK:
+            self.acknowledged(packet, entry)
+        else:
+            last = self.counters.step_deliver
+            last[packet.step] = max(int(last[packet.step]), self.now)
+            if packet.kind == im.MARKER:
+                self.markers[packet.step] += 1
+            elif self.image.record_host:
+                columns = len(self.image.unit_column) - self.image.output_units
+                column = int(self.image.unit_column[entry + packet.offset]) - columns
+                self.counters.host_values[packet.step, column] = packet.value
+        self.consumed(packet.kind)
+        self.reported = False
+        self.machine.happened()
+        self.ask(self.now)
+
+    def waits_for(self) -> Iterator[tuple[int, int]]:
+        if self.queue and not self.can_send():
+            yield self.number, int(self.image.ch_part[self.channel])
+
+
+class Source(Part):
+    """Offers packets by a Bernoulli process into an unbounded queue, and takes in those for it."""
+
+    def __init__(self, machine: Machine, number: int) -> None:
+        super().__init__(machine, number)
+        image = self.image
+        self.index = number - image.first_source
+        self.queue: deque[Packet] = deque()
+        self.channel = image.injection_channel(number)
+        self.credits = int(image.ch_credits[self.channel])
+        self.credit_at, self.credit_key = 0, NO_CAUSE
+        self.busy_until, self.busy_key = 0, NO_CAUSE
+        self.sequence = 0
+        self.draws = 0
+        self.last_offer = NO_CAUSE
+        if image.traffic_log_miss != 0.0:
+            self.schedule_offer(0)
+
+    def run(self) -> Generator[simpy.Event, Any, None]:
+        while True:
+            yield self.doorbell
+            if self.queue and self.busy_until > self.now:
+                self.ask(self.busy_until)
+            elif self.queue and self.credits >= self.need():
+                self.inject(self.queue.popleft())
+
+    def schedule_offer(self, since: int) -> None:
+        image = self.image
+        gap = rules.traffic_gap(image.seed, self.index, self.draws, image.traffic_log_miss)
+        self.machine.land(since + gap * self.period, self.number, OFFER, 0, self.offer)
+
+    def offer(self) -> None:
+        """The process fires: a packet joins the queue (none if the pattern maps onto itself)."""
+        image, counters = self.image, self.counters
+        dest = rules.traffic_dest(
+            image.seed, self.index, self.draws, image.n_sources, image.traffic_dest_kind,
+            int(image.traffic_dest[self.index]), image.traffic_hot_fraction)
+        self.draws += 1
+        if dest >= 0:
+            packet = Packet(self.number, self.sequence, im.TRAFFIC, 0, 0.0, 0, -1, dest, self.now)
+            self.sequence += 1
+            packet.offer_key = self.record(LAND, OFFER, 0, packet, 0, dest, self.last_offer)
+            self.last_offer = packet.offer_key
+            counters.offered[im.TRAFFIC] += 1
+            counters.copies[im.TRAFFIC] += 1
+            counters.source_offered[self.index] += self.now >= image.traffic_warmup_tick
+            self.queue.append(packet)
+            self.ask(self.now)
+        self.schedule_offer(self.now)
+
+    def need(self) -> int:
+        return rules.flits(int(self.image.packet_bits[im.TRAFFIC]), self.image.flit_bits)
+
+    def inject(self, packet: Packet) -> None:
+        image, channel = self.image, self.channel
+        transfer = rules.serialisation(
+            int(image.packet_bits[im.TRAFFIC]), int(image.ch_width[channel]),
+            int(image.ch_cycle[channel]))
+        conditions = [(packet.offered, packet.offer_key), (self.busy_until, self.busy_key),
+                      (self.credit_at, self.credit_key)]
+        key = self.record(DECIDE, INJECT, 0, packet, 0, im.TRAFFIC, max(conditions)[1])
+        self.credits -= self.need()
+        self.busy_until, self.busy_key = self.now + transfer, key
+        router, port = self.machine.parts[int(image.ch_part[channel])], int(image.ch_port[channel])
+        tail_after = transfer - int(image.ch_cycle[channel])
+        self.machine.land(
+            self.now + int(image.ch_latency[channel]), router.number, ARRIVE, port,
+            lambda: router.arrive(packet, port, 0, packet.dest, transfer, tail_after, key))
+        if self.queue:
+            self.ask(self.busy_until)
+
+    def credit(self, channel: int, vc: int, amount: int, cause: Key) -> None:
+        if self.credits < self.need():
+            self.credit_at, self.credit_key = self.now, cause
+        self.credits += amount
+        self.ask(self.now)
+
+    def deliver(self, packet: Packet, entry: int, cause: Key) -> None:
+        """A packet reached its sink: its latency runs from its offer to its tail's arrival."""
+        image, counters = self.image, self.counters
+        self.record(LAND, DELIVER, 0, packet, 0, im.TRAFFIC, cause)
+        counters.delivered[im.TRAFFIC] += 1
+        warm = image.traffic_warmup_tick
+        if self.now >= warm:
+            counters.sink_delivered[self.index] += 1
+        if packet.offered >= warm:
+            latency = self.now - packet.offered
+            batch = (self.now - warm) * im.BATCHES // max(1, image.end_tick + 1 - warm)
+            counters.latency_sum[batch] += latency
+            counters.latency_count[batch] += 1
+            counters.latency_histogram[min(latency // self.period, im.HISTOGRAM_BINS - 1)] += 1
+        self.machine.happened()
+
+    def finished(self) -> bool:
+        return True
+
+    def waits_for(self) -> Iterator[tuple[int, int]]:
+        if self.queue:
+            yield self.number, int(self.image.ch_part[self.channel])

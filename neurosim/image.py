@@ -1,0 +1,265 @@
+"""What crosses from `lower` to the engines and back: integer and float arrays, nothing else.
+
+An engine knows only an :class:`Image`; it returns :class:`Counters` and, when asked, a trace.  All
+times are int64 ticks of ``1 / tick_hz`` seconds.  The meaning of every field is fixed in
+docs/reference/machine-model.md.
+
+Numbering.  Parts: routers, cores, sources, hosts, synchroniser, in that order.  Channels: the
+outputs of all routers (grouped by router, ascending), then one injection channel for every core,
+source and host in part order.  Input ports are grouped by router.  Units are numbered core by
+core.  Core i of an Image holds slice i of the mapping; the chip's other cores do not appear.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+# Packet kinds.
+EVENT, MARKER, ACK, TRAFFIC = 0, 1, 2, 3
+# Synchronisation disciplines.
+SYNC_NONE, SYNC_BARRIER, SYNC_TICK, SYNC_DATAFLOW = 0, 1, 2, 3
+# Input FIFO policies.
+STALL, DROP, OVERWRITE = 0, 1, 2
+# Jobs of a core (hosts only SEND).
+RECEIVE, ACCUMULATE, SEND, UPDATE = 0, 1, 2, 3
+JOBS = ("receive", "accumulate", "send", "update")
+# Row classes: who feeds a synapse row.
+ROW_INPUT, ROW_FORWARD, ROW_RECURRENT = 0, 1, 2
+# Unit kinds.
+UNIT_EGRU, UNIT_REPLAY = 0, 1
+# Destination patterns of traffic sources.
+DEST_FIXED, DEST_UNIFORM, DEST_HOTSPOT = 0, 1, 2
+#: Gate sums of an EGRU unit: z and r take both products; g keeps input and recurrence apart,
+#: because the reset gate multiplies the recurrent product only.
+SUM_Z, SUM_R, SUM_G_INPUT, SUM_G_RECURRENT = 0, 1, 2, 3
+SUMS_PER_UNIT = 4
+#: Latency histogram of traffic: bins of one router cycle, the last one open.
+HISTOGRAM_BINS = 4096
+BATCHES = 32
+
+
+@dataclass(frozen=True)
+class Image:
+    """A scenario lowered to arrays.  Index names: P parts, R routers, C cores, S sources, H hosts,
+    O router outputs, Q channels (O + C + S + H), I input ports, N tree nodes, B branches,
+    U units, W rows, Y synapses, T steps, L layers."""
+
+    # --- counts and clocks
+    tick_hz: int
+    n_routers: int
+    n_cores: int
+    n_sources: int
+    n_hosts: int
+    n_vcs: int
+    flit_bits: int
+    clock_period: np.ndarray  # [P] ticks
+    clock_phase: np.ndarray  # [P] ticks
+    ready_cycles: np.ndarray  # [P] own cycles from the edge at or after arrival to first use
+    # --- network on chip
+    out_ptr: np.ndarray  # [R+1] channels of router r: out_ptr[r] .. out_ptr[r+1]
+    in_ptr: np.ndarray  # [R+1] input ports of router r
+    in_channel: np.ndarray  # [I] the channel that feeds the port
+    ch_owner: np.ndarray  # [Q] part that sends on it
+    ch_port: np.ndarray  # [Q] input port it feeds, or -1: it ends at an endpoint
+    ch_part: np.ndarray  # [Q] part at its far end
+    ch_latency: np.ndarray  # [Q] ticks from grant to the head's arrival
+    ch_cycle: np.ndarray  # [Q] ticks per transfer of ch_width bits
+    ch_width: np.ndarray  # [Q] bits per ch_cycle
+    ch_credits: np.ndarray  # [Q] room at the far end per VC: flits (ports), packets (endpoints); -1 any
+    ch_credit_delay: np.ndarray  # [Q] ticks from a freed slot to the credit's landing, >= 0
+    # --- routes
+    node_ptr: np.ndarray  # [N+1] branches of a tree node
+    br_channel: np.ndarray  # [B] channel to take
+    br_vc: np.ndarray  # [B] virtual channel on it
+    br_next: np.ndarray  # [B] node at the next router, or the endpoint's base (row, column, code)
+    tree_root: np.ndarray  # [trees] node at the sender's router
+    tree_copies: np.ndarray  # [trees] endpoint deliveries
+    route_channel: np.ndarray  # [R, S] channel towards source-sink s (traffic), else empty
+    route_vc: np.ndarray  # [R, S]
+    packet_bits: np.ndarray  # [4] by packet kind
+    # --- steps
+    steps: int
+    n_layers: int
+    sync: int
+    supersteps: int
+    superstep_period: int  # supersteps between two tokens of one stage
+    tick_period: int
+    barrier_ticks: int
+    report_ticks: int
+    n_sums: int  # banks of gate sums (nbuf)
+    window: int
+    end_tick: int  # stop here whatever is in flight; -1: run until done
+    # --- cores
+    core_stage: np.ndarray  # [C] 1 + layer
+    core_channel: np.ndarray  # [C] router output that delivers to the core
+    core_fifo: np.ndarray  # [C] packets
+    core_policy: np.ndarray  # [C]
+    receive_ticks: np.ndarray  # [C, 3] by packet kind
+    send_ticks: np.ndarray  # [C]
+    update_ticks: np.ndarray  # [C]
+    wake_ticks: np.ndarray  # [C]
+    marker_tree: np.ndarray  # [C] or -1
+    ack_tree: np.ndarray  # [C] or -1
+    n_markers: np.ndarray  # [C, 2] sources whose markers complete a step, by delay
+    n_acks: np.ndarray  # [C, 2] receivers that acknowledge, by delay (0 forward, 1 recurrent)
+    # --- units, core by core
+    unit_ptr: np.ndarray  # [C+1]
+    unit_kind: np.ndarray  # [U]
+    unit_column: np.ndarray  # [U] column in recorded outputs (layers side by side)
+    unit_layer: np.ndarray  # [U]
+    unit_tree: np.ndarray  # [U] or -1: no destination
+    unit_offset: np.ndarray  # [U] index within its core's slice, added to the endpoint's base
+    unit_bias: np.ndarray  # [U, 4] float64, by gate sum
+    unit_threshold: np.ndarray  # [U] float64, firing
+    unit_reset: np.ndarray  # [U] float64, subtracted from c when fired
+    unit_zoneout: np.ndarray  # [U] float64
+    unit_always: np.ndarray  # [U] fire always
+    replay: np.ndarray  # [rows, columns] float32, or [0, 0]
+    # --- synapse tables, all cores one after the other
+    row_ptr: np.ndarray  # [W+1]
+    row_ticks: np.ndarray  # [W] accumulate job
+    row_class: np.ndarray  # [W]
+    syn_target: np.ndarray  # [Y] gate sum: 4 * unit + gate
+    syn_weight: np.ndarray  # [Y] float32
+    # --- host
+    host_send_ticks: int
+    host_marker_tree: int
+    host_n_markers: int
+    host_n_acks: int
+    closed_loop: bool
+    input_tree: np.ndarray  # [inputs] or -1
+    input_offset: np.ndarray  # [inputs]
+    inputs: np.ndarray  # [T, inputs] float32
+    output_units: int  # units of the last layer
+    record_outputs: bool
+    record_host: bool
+    # --- traffic sources
+    seed: int
+    traffic_log_miss: float  # log(1 - rate), rate in packets per cycle; 0.0: none
+    traffic_flits: int
+    traffic_dest_kind: int
+    traffic_dest: np.ndarray  # [S] fixed destination, or hotspot
+    traffic_hot_fraction: float
+    traffic_warmup_tick: int
+
+    @property
+    def first_core(self) -> int:
+        return self.n_routers
+
+    @property
+    def first_source(self) -> int:
+        return self.n_routers + self.n_cores
+
+    @property
+    def first_host(self) -> int:
+        return self.n_routers + self.n_cores + self.n_sources
+
+    @property
+    def sync_part(self) -> int:
+        return self.first_host + self.n_hosts
+
+    @property
+    def n_outputs(self) -> int:
+        """Router outputs; higher channel numbers are injection channels."""
+        return int(self.out_ptr[-1])
+
+    def injection_channel(self, part: int) -> int:
+        """Channel on which a core, source or host injects."""
+        return self.n_outputs + part - self.n_routers
+
+
+@dataclass
+class Counters:
+    """What an engine counted.  All int64 but the two float32 records."""
+
+    end_tick: int
+    ch_packets: np.ndarray  # [O] copies granted
+    ch_bits: np.ndarray  # [O]
+    ch_busy: np.ndarray  # [O] ticks
+    offered: np.ndarray  # [4] packets by kind
+    copies: np.ndarray  # [4] endpoint copies that those packets owe
+    delivered: np.ndarray  # [4] copies taken in at endpoints
+    dropped: np.ndarray  # [4] copies lost at full FIFOs
+    in_flight: int  # copies owed but neither delivered nor dropped at the end
+    job_count: np.ndarray  # [C, 4]
+    job_ticks: np.ndarray  # [C, 4], wake included
+    stalled_ticks: np.ndarray  # [C] only a send without credit to do
+    wakes: np.ndarray  # [C]
+    fifo_max: np.ndarray  # [C] packets
+    core_dropped: np.ndarray  # [C]
+    synaptic_ops: np.ndarray  # [C, 3] by row class
+    layer_events: np.ndarray  # [L] units fired
+    layer_updates: np.ndarray  # [L]
+    late_cores: int
+    late_events: int
+    step_offer: np.ndarray  # [T] first OFFER at the host
+    step_deliver: np.ndarray  # [T] last DELIVER at the host, or -1
+    step_layer: np.ndarray  # [T, L] last update of the layer
+    host_sent: int
+    outputs: np.ndarray  # [T, columns] float32, or [0, 0]
+    host_values: np.ndarray  # [T, output_units] float32, or [0, 0]
+    # traffic, measured on packets delivered at or after the warm-up
+    source_offered: np.ndarray  # [S] offered at or after the warm-up
+    sink_delivered: np.ndarray  # [S]
+    latency_sum: np.ndarray  # [BATCHES] ticks, by time of delivery
+    latency_count: np.ndarray  # [BATCHES]
+    latency_histogram: np.ndarray  # [HISTOGRAM_BINS] router cycles
+
+    @staticmethod
+    def empty(image: Image) -> Counters:
+        """All zeros, shaped for ``image``."""
+
+        def zeros(*shape: int) -> np.ndarray:
+            return np.zeros(shape, np.int64)
+
+        cores, outs, steps, layers = image.n_cores, image.n_outputs, image.steps, image.n_layers
+        columns = len(image.unit_column)
+        return Counters(
+            end_tick=0,
+            ch_packets=zeros(outs),
+            ch_bits=zeros(outs),
+            ch_busy=zeros(outs),
+            offered=zeros(4),
+            copies=zeros(4),
+            delivered=zeros(4),
+            dropped=zeros(4),
+            in_flight=0,
+            job_count=zeros(cores, 4),
+            job_ticks=zeros(cores, 4),
+            stalled_ticks=zeros(cores),
+            wakes=zeros(cores),
+            fifo_max=zeros(cores),
+            core_dropped=zeros(cores),
+            synaptic_ops=zeros(cores, 3),
+            layer_events=zeros(layers),
+            layer_updates=zeros(layers),
+            late_cores=0,
+            late_events=0,
+            step_offer=np.full(steps, -1, np.int64),
+            step_deliver=np.full(steps, -1, np.int64),
+            step_layer=np.full((steps, layers), -1, np.int64),
+            host_sent=0,
+            outputs=np.zeros((steps, columns) if image.record_outputs else (0, 0), np.float32),
+            host_values=np.zeros(
+                (steps, image.output_units) if image.record_host else (0, 0), np.float32
+            ),
+            source_offered=zeros(image.n_sources),
+            sink_delivered=zeros(image.n_sources),
+            latency_sum=zeros(BATCHES),
+            latency_count=zeros(BATCHES),
+            latency_histogram=zeros(HISTOGRAM_BINS),
+        )
+
+
+def first_counter_difference(a: Counters, b: Counters) -> str | None:
+    """Name and values of the first counter in which two runs differ, or None."""
+    for field in fields(Counters):
+        x, y = np.asarray(getattr(a, field.name)), np.asarray(getattr(b, field.name))
+        if x.shape != y.shape:
+            return f"{field.name}: shape {x.shape} != {y.shape}"
+        if not np.array_equal(x, y):
+            where = tuple(int(i) for i in np.argwhere(np.atleast_1d(x != y))[0])
+            return f"{field.name}{list(where)}: {np.atleast_1d(x)[where]} != {np.atleast_1d(y)[where]}"
+    return None

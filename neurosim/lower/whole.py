@@ -1,0 +1,238 @@
+"""A network on a chip, or traffic alone, as one Image."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from neurosim import image as im
+from neurosim.chip import Chip
+from neurosim.errors import ScenarioError
+from neurosim.lower import ticks
+from neurosim.lower.channels import Endpoints, check_buffers, lower_channels
+from neurosim.lower.synapses import lower_synapses, lower_units
+from neurosim.lower.talk import lower_talk
+from neurosim.lower.traffic import Pattern, traffic_fields
+from neurosim.mapping.model import Mapping
+from neurosim.network.model import Network, Workload
+
+_KINDS = {"barrier": im.SYNC_BARRIER, "tick": im.SYNC_TICK, "dataflow": im.SYNC_DATAFLOW}
+_POLICIES = {"stall": im.STALL, "drop": im.DROP, "overwrite": im.OVERWRITE}
+
+
+@dataclass(frozen=True)
+class SyncPlan:
+    """The synchronisation discipline; None in a time means the chip file's value."""
+
+    kind: Literal["barrier", "tick", "dataflow"] = "barrier"
+    order: Literal["skewed", "per_layer"] = "skewed"
+    base_s: float | None = None
+    per_core_s: float | None = None
+    period_s: float = 0.0
+    buffers: int = 2
+    closed_loop: bool = False
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """Tick rate and the periods of the clock domains, in ticks."""
+
+    tick_hz: int
+    core: int
+    noc: int
+    host: int
+
+
+def lower_clocks(chip: Chip) -> Clocks:
+    level = f"chip.levels.{chip.default_level}.core_clock_hz"
+    hertz = {level: float(chip.level.core_clock_hz), "chip.noc.clock_hz": float(chip.noc.clock_hz),
+             "chip.host.clock_hz": float(chip.host.clock_hz)}
+    rate = ticks.tick_rate(hertz)
+    core, noc, host = (ticks.period(rate, f) for f in hertz.values())
+    return Clocks(rate, core, noc, host)
+
+
+def lower_network(
+    network: Network,
+    workload: Workload,
+    chip: Chip,
+    mapping: Mapping,
+    sync: SyncPlan,
+    seed: int = 0,
+    record_outputs: bool = False,
+    record_host: bool = False,
+) -> im.Image:
+    """A mapped network with its workload as an Image.
+
+    Raises:
+        ScenarioError: zero-time cycles, packets larger than buffers, clocks without a common
+            tick, or dataflow over FIFOs that lose packets.
+    """
+    clocks = lower_clocks(chip)
+    core_router = chip.noc_arrays.core_router[[s.core for s in mapping.slices]]
+    ends = Endpoints(core_router, np.zeros(0, np.int64), np.array([chip.noc_arrays.host_router]))
+    fabric = lower_channels(chip, ends, clocks.noc, clocks.host)
+    bits = _packet_bits(chip)
+    check_buffers(chip, bits)
+    tables, connections = lower_synapses(network, mapping, chip, clocks.core)
+    units = lower_units(network, mapping)
+    talk = lower_talk(network, mapping, fabric, connections, sync.kind == "dataflow")
+    fields: dict[str, Any] = {
+        **_no_traffic(fabric.arrays["n_routers"], seed),
+        **fabric.arrays,
+        **tables,
+        **units,
+        **talk,
+        **_cores(network, chip, mapping, clocks),
+        **_discipline(network, workload, chip, mapping, sync, clocks),
+        **_domains(chip, fabric.arrays, clocks),
+        "core_channel": fabric.end_channel[: len(mapping.slices)],
+        "tick_hz": clocks.tick_hz,
+        "n_vcs": int(chip.noc.virtual_channels),
+        "flit_bits": int(chip.noc.flit_bits),
+        "packet_bits": bits,
+        "steps": workload.steps,
+        "n_layers": len(network.layers),
+        "window": workload.window,
+        "end_tick": -1,
+        "inputs": np.ascontiguousarray(workload.inputs, np.float32),
+        "output_units": network.layers[-1].units,
+        "record_outputs": record_outputs,
+        "record_host": record_host,
+        "host_send_ticks": max(1, int(chip.host.packet_cycles)) * clocks.host,
+    }
+    return im.Image(**fields)
+
+
+def _packet_bits(chip: Chip, traffic_bits: int = 1) -> np.ndarray:
+    packet = chip.packet
+    return np.array([int(packet.event_bits), int(packet.marker_bits), int(packet.ack_bits),
+                     traffic_bits], np.int64)
+
+
+def _domains(chip: Chip, arrays: dict[str, Any], clocks: Clocks) -> dict[str, np.ndarray]:
+    """Clock and arrival latency of every part."""
+    counts = [arrays["n_routers"], arrays["n_cores"], arrays["n_sources"], arrays["n_hosts"], 1]
+    router_cycles = int(chip.noc.pipeline_cycles) + int(chip.noc.sync_cycles)
+    period = np.repeat([clocks.noc, clocks.core, clocks.noc, clocks.host, 1], counts)
+    cycles = np.repeat([router_cycles, int(chip.core.sync_cycles), 0, 0, 0], counts)
+    return {"clock_period": period.astype(np.int64), "ready_cycles": cycles.astype(np.int64),
+            "clock_phase": np.zeros(len(period), np.int64)}
+
+
+def _cores(network: Network, chip: Chip, mapping: Mapping, clocks: Clocks) -> dict[str, Any]:
+    """Costs and queues of the cores; all cores are alike."""
+    core, n = chip.core, len(mapping.slices)
+
+    def job(key: str) -> int:
+        return ticks.duration(f"chip.core.{key}", int(getattr(core, key)), clocks.core)
+
+    event, marker = job("receive_cycles"), job("marker_cycles")
+    return {
+        "core_stage": np.array([1 + s.layer for s in mapping.slices], np.int64),
+        "core_fifo": np.full(n, int(core.fifo_packets), np.int64),
+        "core_policy": np.full(n, _POLICIES[core.fifo_policy], np.int64),
+        "receive_ticks": np.tile(np.array([event, marker, marker], np.int64), (n, 1)),
+        "send_ticks": np.full(n, job("send_cycles"), np.int64),
+        "update_ticks": np.full(n, job("update_cycles"), np.int64),
+        "wake_ticks": np.full(n, int(core.wake_cycles) * clocks.core, np.int64),
+    }
+
+
+def _discipline(network: Network, workload: Workload, chip: Chip, mapping: Mapping,
+                sync: SyncPlan, clocks: Clocks) -> dict[str, Any]:
+    """Supersteps, barrier and tick in ticks; the combinations that cannot work are refused."""
+    layers = len(network.layers)
+    if sync.kind == "dataflow" and chip.core.fifo_policy != "stall":
+        raise ScenarioError(
+            "sync", f"dataflow would wait forever for markers that a FIFO set to "
+            f"{chip.core.fifo_policy} lost", "chip.core.fifo_policy stall, or barrier or tick")
+    period = 1 if sync.order == "skewed" or sync.kind != "barrier" else layers
+    if sync.closed_loop and sync.kind != "dataflow":
+        period = layers + 1
+    base = float(chip.sync.barrier_base_s) if sync.base_s is None else sync.base_s
+    per = float(chip.sync.barrier_per_core_s) if sync.per_core_s is None else sync.per_core_s
+    barrier = ticks.from_seconds(clocks.tick_hz, base + per * len(mapping.slices))
+    report = ticks.from_seconds(clocks.tick_hz, float(chip.sync.report_s))
+    if sync.kind == "barrier" and barrier < 1:
+        raise ScenarioError("sync.base", "a barrier that takes no time makes a zero-time cycle",
+                            "base + per_core * cores above 0")
+    tick = ticks.from_seconds(clocks.tick_hz, sync.period_s)
+    if sync.kind == "tick" and tick < 1:
+        raise ScenarioError("sync.period", "is shorter than a tick of the simulation", "above 1 ps")
+    return {
+        "sync": _KINDS[sync.kind],
+        "supersteps": (workload.steps - 1) * period + layers + 1,
+        "superstep_period": period,
+        "tick_period": max(1, tick),
+        "barrier_ticks": max(1, barrier),
+        "report_ticks": max(1, report),
+        "n_sums": max(2, sync.buffers),
+        "closed_loop": sync.closed_loop,
+    }
+
+
+def _no_traffic(n_routers: int, seed: int) -> dict[str, Any]:
+    return {
+        "seed": seed,
+        "traffic_log_miss": 0.0,
+        "traffic_flits": 0,
+        "traffic_dest_kind": 0,
+        "traffic_dest": np.zeros(0, np.int64),
+        "traffic_hot_fraction": 0.0,
+        "traffic_warmup_tick": 0,
+        "route_channel": np.zeros((n_routers, 0), np.int64),
+        "route_vc": np.zeros((n_routers, 0), np.int64),
+    }
+
+
+def lower_traffic(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, cycles: int,
+                  warmup: int, seed: int = 0) -> im.Image:
+    """Synthetic traffic on a chip's NoC as an Image: one source and sink on every tile with cores.
+
+    Args:
+        rate: packets per node and NoC cycle, 0 < rate <= 1 (a Bernoulli process).
+        packet_flits: length of every packet.
+        cycles, warmup: NoC cycles measured, and before them.
+    """
+    clocks = lower_clocks(chip)
+    traffic = traffic_fields(chip, pattern, rate, packet_flits, cycles, warmup, seed, clocks.noc,
+                             clocks.host)
+    fields: dict[str, Any] = {
+        **_nothing_to_compute(),
+        **traffic,
+        **_domains(chip, traffic, clocks),
+        "tick_hz": clocks.tick_hz,
+        "n_vcs": int(chip.noc.virtual_channels),
+        "flit_bits": int(chip.noc.flit_bits),
+    }
+    return im.Image(**fields)
+
+
+def _nothing_to_compute() -> dict[str, Any]:
+    """Fields of an Image without cores, units and steps."""
+    ints = np.zeros(0, np.int64)
+    floats = np.zeros(0, np.float64)
+    names = ("core_stage", "core_channel", "core_fifo", "core_policy", "send_ticks", "update_ticks",
+             "wake_ticks", "marker_tree", "ack_tree", "unit_kind", "unit_column", "unit_layer",
+             "unit_tree", "unit_offset", "row_ticks", "row_class", "syn_target", "input_tree",
+             "input_offset", "br_channel", "br_vc", "br_next", "tree_root", "tree_copies")
+    return {
+        **dict.fromkeys(names, ints),
+        **{name: np.zeros(1, np.int64) for name in ("unit_ptr", "row_ptr", "node_ptr")},
+        **dict.fromkeys(("unit_threshold", "unit_reset", "unit_zoneout"), floats),
+        "unit_always": np.zeros(0, bool),
+        "unit_bias": np.zeros((0, im.SUMS_PER_UNIT)),
+        "receive_ticks": np.zeros((0, 3), np.int64),
+        "n_markers": np.zeros((0, 2), np.int64),
+        "n_acks": np.zeros((0, 2), np.int64),
+        "replay": np.zeros((0, 0), np.float32),
+        "inputs": np.zeros((0, 0), np.float32),
+        "syn_weight": np.zeros(0, np.float32),
+        "steps": 0, "n_layers": 0, "sync": im.SYNC_NONE, "supersteps": 0, "superstep_period": 1,
+        "tick_period": 1, "barrier_ticks": 1, "report_ticks": 1, "n_sums": 2, "window": 0,
+        "host_send_ticks": 1, "host_marker_tree": -1, "host_n_markers": 0, "host_n_acks": 0,
+        "closed_loop": False, "output_units": 0, "record_outputs": False, "record_host": False,
+    }
