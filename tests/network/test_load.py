@@ -1,0 +1,377 @@
+"""Model files: what goes out comes back, and every damaged file is one ModelError."""
+
+from __future__ import annotations
+
+import io
+import json
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.numpy import save
+
+from neurosim.errors import ModelError
+from neurosim.network import Network, load_model, prune, save_model, with_fire
+from neurosim.network.synthetic import random_egru
+
+Arrays = dict[str, np.ndarray]
+
+
+def arrays(inputs: int = 3, units: int = 2, vocabulary: int = 5) -> Arrays:
+    """A complete one-layer model by official names (not tied: units != inputs)."""
+    rng = np.random.default_rng(0)
+    shapes = {
+        "rnns.0.kernel": (inputs, 3 * units), "rnns.0.recurrent_kernel": (units, 3 * units),
+        "rnns.0.bias": (3 * units,), "rnns.0.recurrent_bias": (3 * units,), "rnns.0.thr": (units,),
+        "embeddings.weight": (vocabulary, inputs), "decoder.decoder.weight": (vocabulary, units),
+        "decoder.decoder.bias": (vocabulary,),
+    }
+    return {name: rng.random(shape, dtype=np.float32) for name, shape in shapes.items()}
+
+
+def write(path: Path, content: Arrays) -> Path:
+    if path.suffix == ".npz":
+        np.savez(path, **content)
+    else:
+        path.write_bytes(save(content))
+    return path
+
+
+def assert_same(a: Network, b: Network) -> None:
+    assert len(a.layers) == len(b.layers)
+    for one, other in zip(a.layers, b.layers, strict=True):
+        for name in ("kernel", "recurrent"):
+            x, y = getattr(one, name), getattr(other, name)
+            np.testing.assert_array_equal(x.toarray(), y.toarray())
+            assert x.dtype == y.dtype == np.float32
+        for name in ("bias", "recurrent_bias", "threshold"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        assert (one.fire, one.zoneout, one.kind) == (other.fire, other.zoneout, other.kind)
+    for name in ("embedding", "decoder_weight", "decoder_bias"):
+        x, y = getattr(a, name), getattr(b, name)
+        assert (x is None) == (y is None)
+        if x is not None:
+            np.testing.assert_array_equal(x, y)
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_official_names(tmp_path: Path, suffix: str) -> None:
+    content = arrays()
+    content["rnns.0.thr"][:] = [-0.5, 1.5]
+    content["rnns.0.dampening_factor"] = np.ones(1, np.float32)
+    content["rnns.0.pseudo_derivative_support"] = np.ones(1, np.float32)
+    content["rnns.0.kernel"][1, 2] = 0.0
+    network = load_model(write(tmp_path / f"m{suffix}", content))
+    layer = network.layers[0]
+    assert (layer.inputs, layer.units) == (3, 2)
+    np.testing.assert_array_equal(layer.kernel.toarray(), content["rnns.0.kernel"])
+    np.testing.assert_array_equal(layer.recurrent.toarray(), content["rnns.0.recurrent_kernel"])
+    assert layer.kernel.nnz == 3 * 6 - 1  # stored zeros are dropped
+    np.testing.assert_array_equal(layer.threshold, [0.0, 1.0])
+    np.testing.assert_array_equal(network.embedding, content["embeddings.weight"])
+    np.testing.assert_array_equal(network.decoder_weight, content["decoder.decoder.weight"])
+
+
+def test_no_decoder_means_tied_and_no_embedding_means_no_ends(tmp_path: Path) -> None:
+    content = arrays(inputs=2)
+    del content["decoder.decoder.weight"]
+    network = load_model(write(tmp_path / "m.npz", content))
+    assert network.decoder_weight is network.embedding
+    content["decoder.decoder.weight"] = content["embeddings.weight"].copy()
+    network = load_model(write(tmp_path / "m.npz", content))
+    assert network.decoder_weight is network.embedding
+    bare = {name: array for name, array in content.items() if name.startswith("rnns")}
+    network = load_model(write(tmp_path / "m.npz", bare))
+    assert network.embedding is None and network.decoder_weight is None
+
+
+def test_half_precision_is_widened(tmp_path: Path) -> None:
+    content = arrays()
+    half = {name: array.astype(np.float16) for name, array in content.items()}
+    network = load_model(write(tmp_path / "m.safetensors", half))
+    np.testing.assert_array_equal(network.layers[0].kernel.toarray(), half["rnns.0.kernel"])
+    double = {name: array.astype(np.float64) for name, array in content.items()}
+    network = load_model(write(tmp_path / "d.npz", double))
+    np.testing.assert_array_equal(network.layers[0].bias, content["rnns.0.bias"])
+
+
+def test_bfloat16_is_the_upper_half_of_float32(tmp_path: Path) -> None:
+    content = arrays()
+    data, header = b"", {}
+    for name, array in content.items():
+        upper = (array.view(np.uint32) >> 16).astype("<u2").tobytes()
+        header[name] = {"dtype": "BF16", "shape": list(array.shape),
+                        "data_offsets": [len(data), len(data) + len(upper)]}
+        data += upper
+    text = json.dumps(header).encode()
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+    expected = (content["rnns.0.kernel"].view(np.uint32) & 0xFFFF0000).view(np.float32)
+    np.testing.assert_array_equal(load_model(path).layers[0].kernel.toarray(), expected)
+
+
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("tied", [True, False])
+def test_saved_networks_come_back(tmp_path: Path, sparse: bool, tied: bool) -> None:
+    network = prune.prune(random_egru([20, 16 if tied else 15], 16, vocabulary=9, seed=2), 0.85)
+    network = replace(network, layers=tuple(replace(layer, zoneout=z) for layer, z in
+                                            zip(network.layers, (0.1, 0.2), strict=True)))
+    path = tmp_path / "m.safetensors"
+    sidecar = {"tokenisation": "char", "vocabulary": list("abcdefghi"), "window": 70,
+               "training": {"epochs": 3}}
+    sha256 = save_model(network, path, sidecar, sparse=sparse)
+    loaded = load_model(path)
+    assert_same(network, loaded)
+    assert loaded.sha256 == sha256 == loaded.sidecar["sha256"]
+    assert (loaded.decoder_weight is loaded.embedding) == tied
+    assert loaded.sidecar["vocabulary"] == list("abcdefghi")
+    assert loaded.sidecar["training"] == {"epochs": 3}
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["m.json", "m.safetensors"]
+    save_model(loaded, tmp_path / "again.safetensors")  # with the loaded sidecar
+    assert_same(network, load_model(tmp_path / "again.safetensors"))
+
+
+def test_sparse_storage_is_smaller(tmp_path: Path) -> None:
+    network = random_egru([64], 64, weight_sparsity=0.9)
+    save_model(network, tmp_path / "sparse.safetensors", sparse=True)
+    save_model(network, tmp_path / "dense.safetensors", sparse=False)
+    size = {p.stem: p.stat().st_size for p in tmp_path.glob("*.safetensors")}
+    # Per stored weight 4 + 2 bytes instead of 4 bytes a position: 0.15 of the kernels, and rest.
+    assert size["sparse"] < 0.25 * size["dense"]
+
+
+def test_gru_sidecar_needs_no_thresholds(tmp_path: Path) -> None:
+    content = arrays()
+    del content["rnns.0.thr"]
+    path = write(tmp_path / "m.safetensors", content)
+    (tmp_path / "m.json").write_text(json.dumps({"format": 1, "kind": "gru"}))
+    layer = load_model(path).layers[0]
+    assert layer.fire == "always"
+    np.testing.assert_array_equal(layer.threshold, np.zeros(2))
+
+
+def test_always_firing_networks_come_back(tmp_path: Path) -> None:
+    network = with_fire(random_egru([4], 4), "always")
+    save_model(network, tmp_path / "m.safetensors")
+    assert_same(network, load_model(tmp_path / "m.safetensors"))
+
+
+def changed(change: Callable[[Arrays], object]) -> Arrays:
+    content = arrays()
+    change(content)
+    return content
+
+
+def sparse_kernel(**parts: object) -> Arrays:
+    """The model with its kernel [3, 6] as CSR, parts replaced (None: left out)."""
+    content = arrays()
+    del content["rnns.0.kernel"]
+    csr: dict[str, object] = {"values": np.ones(2, np.float32), "indices": np.array([0, 5]),
+                              "row_pointers": np.array([0, 1, 1, 2]), "shape": np.array([3, 6])}
+    csr.update(parts)
+    content.update({f"rnns.0.kernel.{k}": v for k, v in csr.items() if v is not None})
+    return content
+
+
+BAD_ARRAYS = {
+    "missing": (changed(lambda a: a.pop("rnns.0.bias")), r"rnns\.0\.bias is missing"),
+    "missing kernel": (changed(lambda a: a.pop("rnns.0.kernel")), r"rnns\.0\.kernel is missing"),
+    "missing thr": (changed(lambda a: a.pop("rnns.0.thr")), r"rnns\.0\.thr is missing"),
+    "no layers": ({"embeddings.weight": np.ones((2, 2), np.float32)}, "not an EGRU model"),
+    "layer gap": (changed(lambda a: a.update({"rnns.2.thr": a["rnns.0.thr"]})), r"no rnns\.1"),
+    "unknown": (changed(lambda a: a.update(extra=a["rnns.0.thr"])), "unknown parameter 'extra'"),
+    "projection": (changed(lambda a: a.update({"decoder.projection.weight": a["rnns.0.thr"]})),
+                   "projection is not supported"),
+    "nan": (changed(lambda a: a["rnns.0.kernel"].__setitem__((1, 2), np.nan)),
+            r"rnns\.0\.kernel is not finite at \[1, 2\]: nan"),
+    "inf": (changed(lambda a: a["decoder.decoder.bias"].__setitem__(3, -np.inf)),
+            r"decoder\.decoder\.bias is not finite at \[3\]: -inf"),
+    "too large for float32": (changed(lambda a: a.update({"rnns.0.thr": np.array([0.0, 1e40])})),
+                              r"rnns\.0\.thr is not finite at \[1\]"),
+    "integers": (changed(lambda a: a.update({"rnns.0.thr": np.ones(2, np.int64)})),
+                 r"rnns\.0\.thr has type int64"),
+    "one dimension": (changed(lambda a: a.update({"rnns.0.kernel": np.ones(18, np.float32)})),
+                      r"rnns\.0\.kernel has shape \[18\]"),
+    "columns": (changed(lambda a: a.update({"rnns.0.kernel": np.ones((3, 5), np.float32)})),
+                r"rnns\.0\.kernel has shape \[3, 5\] \(allowed: \[3, 6\]\)"),
+    "recurrent": (changed(lambda a: a.update(
+        {"rnns.0.recurrent_kernel": np.ones((3, 6), np.float32)})),
+        r"recurrent_kernel has shape \[3, 6\] \(allowed: \[3, 9\]\)"),
+    "bias": (changed(lambda a: a.update({"rnns.0.bias": np.ones(7, np.float32)})),
+             r"rnns\.0\.bias has shape \[7\]"),
+    "empty": (changed(lambda a: a.update({"rnns.0.kernel": np.ones((0, 6), np.float32)})),
+              r"rnns\.0\.kernel has shape \[0, 6\]"),
+    "embedding": (changed(lambda a: a.update({"embeddings.weight": np.ones((5, 4), np.float32)})),
+                  r"embeddings\.weight has shape \[5, 4\]"),
+    "decoder": (changed(lambda a: a.update(
+        {"decoder.decoder.weight": np.ones((5, 3), np.float32)})), r"decoder\.decoder\.weight"),
+    "decoder rows": (changed(lambda a: a.update(
+        {"decoder.decoder.weight": np.ones((4, 2), np.float32)})),
+        "5 embeddings but a decoder of 4 tokens"),
+    "tied shapes": (changed(lambda a: a.pop("decoder.decoder.weight")),
+                    r"decoder\.decoder\.weight has shape \[5, 3\]"),
+    "both storages": ({**sparse_kernel(), **arrays()}, "both densely and as CSR"),
+    "csr part missing": (sparse_kernel(indices=None), r"rnns\.0\.kernel\.indices is missing"),
+    "csr negative size": (sparse_kernel(shape=np.array([-3, 6])), r"kernel\.shape is \[-3, 6\]"),
+    "csr huge size": (sparse_kernel(shape=np.array([2**40, 6])), r"kernel\.shape"),
+    "csr float indices": (sparse_kernel(indices=np.ones(2, np.float32)), "no vector of integers"),
+    "csr column": (sparse_kernel(indices=np.array([0, 6])), "ascending columns below 6"),
+    "csr negative column": (sparse_kernel(indices=np.array([0, -1])), "ascending columns below 6"),
+    "csr twice": (sparse_kernel(indices=np.array([5, 5]), row_pointers=np.array([0, 2, 2, 2])),
+                  "ascending columns"),
+    "csr pointers": (sparse_kernel(row_pointers=np.array([0, 2, 1, 2])), "row_pointers do not"),
+    "csr pointer count": (sparse_kernel(row_pointers=np.array([0, 2])), r"row_pointers has shape"),
+    "csr end": (sparse_kernel(row_pointers=np.array([0, 1, 1, 3])), "row_pointers do not"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_ARRAYS)
+@pytest.mark.parametrize("suffix", [".safetensors", ".npz"])
+def test_wrong_arrays(tmp_path: Path, name: str, suffix: str) -> None:
+    content, message = BAD_ARRAYS[name]
+    path = write(tmp_path / f"m{suffix}", content)
+    with pytest.raises(ModelError, match=message) as caught:
+        load_model(path)
+    assert caught.value.key == "network.model"
+    assert "\n" not in str(caught.value)
+
+
+def test_shapes_of_layers_must_chain(tmp_path: Path) -> None:
+    content = {k: v for k, v in arrays().items() if k.startswith("rnns")}
+    content |= {k.replace("rnns.0", "rnns.1"): v for k, v in content.items()}
+    path = write(tmp_path / "m.npz", content)
+    with pytest.raises(ModelError, match="layer0 has 2 units, layer1 takes 3 inputs"):
+        load_model(path)
+
+
+def bad_files(tmp_path: Path) -> dict[str, tuple[Path, str]]:
+    good = save(arrays())
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays())
+    archive = buffer.getvalue()
+    objects = io.BytesIO()
+    np.savez(objects, **{"rnns.0.kernel": np.array([{}], dtype=object)})
+    bare = io.BytesIO()
+    np.save(bare, np.ones(3))
+    pickled = pickle.dumps({"a": 1})
+    header = b'{"rnns.0.thr":{"dtype":"F32","shape":[-2],"data_offsets":[0,8]}}'
+    contents = {
+        "truncated.safetensors": (good[:-5], "is damaged"),
+        "short.safetensors": (good[:4], "is damaged"),
+        "empty.safetensors": (b"", "is damaged"),
+        "noise.safetensors": (b"\xff" * 100, "is damaged"),
+        "negative.safetensors": (len(header).to_bytes(8, "little") + header + bytes(8),
+                                 "is damaged"),
+        "truncated.npz": (archive[: len(archive) // 2], "is damaged"),
+        "empty.npz": (b"", "is damaged"),
+        "objects.npz": (objects.getvalue(), "is damaged.*allow_pickle"),
+        "bare.npz": (bare.getvalue(), "one bare array"),
+        "renamed.safetensors": (pickled, "is a pickle.*neurosim import"),
+        "renamed.npz": (pickled, "is a pickle"),
+        "model.pt": (b"anything", "is a pickle.*neurosim import"),
+        "model.pkl": (pickled, "is a pickle"),
+        "model.onnx": (b"anything", "unknown kind of model file"),
+    }
+    files = {}
+    for name, (data, message) in contents.items():
+        (tmp_path / name).write_bytes(data)
+        files[name] = (tmp_path / name, message)
+    (tmp_path / "folder.safetensors").mkdir()
+    files["folder"] = (tmp_path / "folder.safetensors", "is a directory")
+    files["missing"] = (tmp_path / "none.safetensors", "no such file")
+    return files
+
+
+def test_unusable_files(tmp_path: Path) -> None:
+    for path, message in bad_files(tmp_path).values():
+        with pytest.raises(ModelError, match=message) as caught:
+            load_model(path)
+        assert caught.value.key == "network.model"
+        assert "\n" not in str(caught.value)
+
+
+def test_a_pickle_is_never_run(tmp_path: Path) -> None:
+    class Trap:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return (open, (str(tmp_path / "ran"), "w"))  # type: ignore[return-value]
+
+    for name in ("m.safetensors", "m.npz", "m.pt"):
+        (tmp_path / name).write_bytes(pickle.dumps(Trap()))
+        with pytest.raises(ModelError):
+            load_model(tmp_path / name)
+    assert not (tmp_path / "ran").exists()
+
+
+@settings(max_examples=150)
+@given(data=st.data(), npz=st.booleans())
+def test_random_damage_is_found_or_harmless(data: st.DataObject, npz: bool, tmp_path_factory) -> None:
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays())
+    content = bytearray(buffer.getvalue() if npz else save(arrays()))
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    del content[len(content) - data.draw(st.sampled_from([0, 0, 1, 50])):]
+    path = tmp_path_factory.mktemp("damage") / ("m.npz" if npz else "m.safetensors")
+    path.write_bytes(content)
+    try:
+        network = load_model(path)
+    except ModelError as error:
+        assert error.key == "network.model" and "\n" not in str(error)
+    else:
+        assert np.isfinite(network.layers[0].kernel.data).all()
+
+
+BAD_SIDECARS = {
+    "not json": ("{", "is not JSON"),
+    "list": ("[]", "is not a JSON object"),
+    "bomb": ("[" * 100_000, "is not JSON"),
+    "no format": ({}, "format is missing"),
+    "format": ({"format": 2}, "format is 2"),
+    "true format": ({"format": True}, "format is True"),
+    "unknown": ({"format": 1, "zoneot": 0.1}, "unknown key 'zoneot'"),
+    "kind": ({"format": 1, "kind": "lstm"}, "kind is 'lstm'"),
+    "zoneout": ({"format": 1, "zoneout": 1.5}, "zoneout is 1.5"),
+    "zoneout text": ({"format": 1, "zoneout": "0.1"}, "zoneout is '0.1'"),
+    "zoneout layers": ({"format": 1, "zoneout": [0.1, 0.1]}, "zoneout of 2 layers for 1"),
+    "window": ({"format": 1, "window": -1}, "window is -1"),
+    "vocabulary size": ({"format": 1, "vocabulary": ["a"]}, "vocabulary of 1 tokens for 5"),
+    "vocabulary twice": ({"format": 1, "vocabulary": list("abcda")}, "'a' twice"),
+    "vocabulary long": ({"format": 1, "tokenisation": "char", "vocabulary": ["ab"]},
+                        r"vocabulary\[0\] is 'ab'"),
+    "tied": ({"format": 1, "tied": True}, "tied, but"),
+    "sha256": ({"format": 1, "sha256": "0" * 64}, "belongs to other weights"),
+}
+
+
+@pytest.mark.parametrize("name", BAD_SIDECARS)
+def test_wrong_sidecars(tmp_path: Path, name: str) -> None:
+    content, message = BAD_SIDECARS[name]
+    path = write(tmp_path / "m.safetensors", arrays())
+    text = content if isinstance(content, str) else json.dumps(content)
+    (tmp_path / "m.json").write_text(text)
+    with pytest.raises(ModelError, match=message) as caught:
+        load_model(path)
+    assert caught.value.key == "network.model"
+    assert "\n" not in str(caught.value)
+
+
+def test_what_cannot_be_saved(tmp_path: Path) -> None:
+    network = random_egru([4], 4)
+    layer = network.layers[0]
+    with pytest.raises(ModelError, match=r"\.safetensors"):
+        save_model(network, tmp_path / "m.npz")
+    with pytest.raises(ModelError, match="cannot write"):
+        save_model(network, tmp_path / "none" / "m.safetensors")
+    with pytest.raises(ModelError, match="offsets"):
+        save_model(replace(network, layers=(replace(layer, threshold_offset=0.1),)),
+                   tmp_path / "m.safetensors")
+    large = replace(layer, bias=np.full(12, 1e6, np.float32))
+    with pytest.raises(ModelError, match="float16"):
+        save_model(replace(network, layers=(large,)), tmp_path / "m.safetensors",
+                   precision="float16")
+    assert list(tmp_path.iterdir()) == []
