@@ -1,1 +1,7 @@
-"""Units to cores: partition, placement, memory accounting, multicast trees."""
+"""Which units live where: partition, placement, memory accounting, multicast trees."""
+
+from neurosim.mapping.fanout import fanout
+from neurosim.mapping.map import map_network
+from neurosim.mapping.model import Mapping, MemoryUse, Slice
+
+__all__ = ["Mapping", "MemoryUse", "Slice", "fanout", "map_network"]

@@ -1,0 +1,126 @@
+"""A network onto a chip: slices, their cores, and their memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import scipy.sparse as sp
+
+from neurosim.errors import MappingError
+from neurosim.mapping.fanout import fanout
+from neurosim.mapping.fit import LayerPlan, count_cores
+from neurosim.mapping.model import Mapping, Slice
+from neurosim.mapping.partition import expected_work, source_rates
+from neurosim.mapping.placement import MAX_SWAP_CORES, place
+
+if TYPE_CHECKING:
+    from neurosim.chip.schema import Chip
+    from neurosim.network.model import Network
+
+PARTITIONS = ("balanced", "even")
+KEYS = ("unit", "core")
+
+
+def map_network(
+    network: Network,
+    chip: Chip,
+    cores: int | None = None,
+    partition: str = "balanced",
+    placement: str = "compact",
+    cores_per_layer: Sequence[int] | None = None,
+    keys: str = "unit",
+    buffers: int = 2,
+    rates: Sequence[np.ndarray] | None = None,
+    seed: int = 0,
+) -> Mapping:
+    """Map every layer's units to slices and the slices to cores.
+
+    Args:
+        cores: cores to use; None takes all usable ones (never more than there are units).
+        partition: ``balanced`` evens out expected work within a layer, ``even`` the unit counts.
+        placement: ``compact``, ``linear`` or ``random`` (:func:`neurosim.mapping.placement.place`).
+        cores_per_layer: cores of each layer; None shares them by expected work.
+        keys: ``unit`` or ``core`` (see :class:`~neurosim.mapping.model.Mapping`).
+        buffers: banks of gate sums that each core holds.
+        rates: mean events per step of each unit
+            (:func:`neurosim.mapping.partition.source_rates`).
+        seed: of the random placement.
+
+    Raises:
+        MappingError: fewer cores than layers, or a layer that does not fit; the message says by
+            how many bytes the fullest core is over, and what would do.
+    """
+    _require_choice("mapping.partition", partition, PARTITIONS)
+    _require_choice("mapping.keys", keys, KEYS)
+    rate = source_rates(network, rates)
+    plans = [
+        LayerPlan(layer, expected_work(layer, rate[n], rate[n + 1], chip.core), chip.core,
+                  buffers, partition)
+        for n, layer in enumerate(network.layers)
+    ]
+    counts = count_cores(plans, chip, cores, cores_per_layer)
+    slice_of_unit = [plan.slices(count) for plan, count in zip(plans, counts, strict=True)]
+    placed = _place(network, chip, placement, seed, rate, counts, slice_of_unit)
+    slices: list[Slice] = []
+    for number, (of_unit, count) in enumerate(zip(slice_of_unit, counts, strict=True)):
+        by_slice = np.argsort(of_unit, kind="stable")
+        groups = np.split(by_slice, np.cumsum(np.bincount(of_unit, minlength=count))[:-1])
+        slices += [Slice(number, int(placed[len(slices) + n]), units)
+                   for n, units in enumerate(groups)]
+    memory = [use for plan, count in zip(plans, counts, strict=True) for use in plan.memory(count)]
+    return Mapping(tuple(slices), tuple(memory), int(chip.core.data_bytes), keys)
+
+
+def slice_traffic(
+    network: Network, rates: Sequence[np.ndarray], slice_of_unit: Sequence[np.ndarray],
+    counts: Sequence[int],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected event copies per step, were each sent on its own.
+
+    Returns:
+        [slices, slices] from slice to slice, and [slices] between the host and each slice: the
+        inputs of layer 0 and the events of the last layer.
+    """
+    first = np.concatenate([[0], np.cumsum(counts)])
+    traffic = np.zeros((first[-1], first[-1]))
+    host = np.zeros(first[-1])
+    for n, layer in enumerate(network.layers):
+        here = slice(first[n], first[n + 1])
+        into = fanout(layer.kernel, slice_of_unit[n], counts[n])
+        if n == 0:
+            host[here] += _copies(into, rates[0], np.zeros(layer.inputs, np.int64), 1)[0]
+        else:
+            before = slice(first[n - 1], first[n])
+            traffic[before, here] += _copies(into, rates[n], slice_of_unit[n - 1], counts[n - 1])
+        within = fanout(layer.recurrent, slice_of_unit[n], counts[n])
+        traffic[here, here] += _copies(within, rates[n + 1], slice_of_unit[n], counts[n])
+    last = len(network.layers) - 1
+    host[first[last]:] += np.bincount(slice_of_unit[last], rates[last + 1], counts[last])
+    return traffic, host
+
+
+def _copies(
+    reach: sp.csr_array, rate: np.ndarray, slice_of_source: np.ndarray, n_slices: int
+) -> np.ndarray:
+    """[source slices, destination slices] rate-weighted number of non-zero entries of ``reach``."""
+    length = np.diff(reach.indptr)
+    entry = np.repeat(slice_of_source, length) * reach.shape[1] + reach.indices
+    table = np.bincount(entry, np.repeat(rate, length), n_slices * reach.shape[1])
+    return table.reshape(n_slices, reach.shape[1])
+
+
+def _place(
+    network: Network, chip: Chip, placement: str, seed: int, rates: list[np.ndarray],
+    counts: list[int], slice_of_unit: list[np.ndarray],
+) -> np.ndarray:
+    traffic = host = None
+    if placement == "compact" and chip.usable <= MAX_SWAP_CORES:
+        traffic, host = slice_traffic(network, rates, slice_of_unit, counts)
+    return place(placement, sum(counts), chip, seed, traffic, host)
+
+
+def _require_choice(key: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise MappingError(key, f"is {value!r}", ", ".join(choices))

@@ -1,0 +1,102 @@
+"""Bytes of each core's data memory, purpose by purpose.
+
+The accounting is fixed in docs/reference/memory.md; the sizes of the things counted are the chip
+file's ``core`` constants.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurosim.errors import MappingError
+from neurosim.mapping.fanout import fanout
+from neurosim.mapping.model import MemoryUse
+
+if TYPE_CHECKING:
+    from neurosim.chip.schema import Core
+    from neurosim.network.model import Layer
+
+#: z, r, the input's part of g, the recurrence's part of g: the reset gate multiplies only the
+#: last, so the two parts of g are summed apart, while z and r take both products in one sum.
+SUMS_PER_UNIT = 4
+#: Beside one packet per unit, the send queue holds one end-of-step marker.
+MARKERS_IN_QUEUE = 1
+
+
+def unit_bytes(layer: Layer, core: Core, buffers: int) -> np.ndarray:
+    """[units] bytes that each unit brings to whatever core holds it: its synapses, state, gate
+    sums and place in the send queue.  Row pointers and look-up depend on the slice and are not
+    in it."""
+    per_synapse = int(core.weight_bytes) + int(core.index_bytes)
+    per_unit = (
+        int(core.state_bytes_per_unit)
+        + buffers * SUMS_PER_UNIT * int(core.sum_bytes)
+        + int(core.queue_entry_bytes)
+    )
+    return synapses_per_unit(layer) * per_synapse + per_unit
+
+
+def synapses_per_unit(layer: Layer) -> np.ndarray:
+    """[units] int64, stored synapses into each unit, all gates, input and recurrence."""
+    total = np.zeros(layer.units, np.int64)
+    for kernel in (layer.kernel, layer.recurrent):
+        by_column = np.bincount(kernel.indices, minlength=3 * layer.units)
+        total += by_column.reshape(3, layer.units).sum(axis=0)
+    return total
+
+
+def memory_use(
+    layer: Layer, slice_of_unit: np.ndarray, n_slices: int, core: Core, buffers: int
+) -> list[MemoryUse]:
+    """Memory of each slice of a layer.
+
+    Args:
+        layer: kernels in CSR by source unit.
+        slice_of_unit: [units] slice that holds each unit.
+        n_slices: slices of this layer.
+        core: sizes (chip file section ``core``).
+        buffers: banks of gate sums.
+
+    Returns:
+        One entry a slice.  Rows are counted where a source has at least one synapse in the
+        slice; a source without any has no row, no pointer and no look-up entry.
+
+    Raises:
+        MappingError: a slice has more columns than a column index can count.
+    """
+    units = np.bincount(slice_of_unit, minlength=n_slices)
+    synapses = np.zeros(n_slices, np.int64)
+    rows = np.zeros(n_slices, np.int64)
+    for kernel in (layer.kernel, layer.recurrent):
+        counts = fanout(kernel, slice_of_unit, n_slices)
+        synapses += np.bincount(counts.indices, counts.data, n_slices).astype(np.int64)
+        rows += np.bincount(counts.indices, minlength=n_slices)
+    _require_countable(layer, units, core)
+    per_unit = buffers * SUMS_PER_UNIT * int(core.sum_bytes)
+    slots = int(core.fifo_packets) + MARKERS_IN_QUEUE
+    return [
+        MemoryUse(
+            weights=s * int(core.weight_bytes),
+            indices=s * int(core.index_bytes),
+            row_pointers=(r + 1) * int(core.row_pointer_bytes),
+            lookup=r * int(core.lookup_bytes),
+            state=n * int(core.state_bytes_per_unit),
+            sums=n * per_unit,
+            queues=(n + slots) * int(core.queue_entry_bytes),
+        )
+        for s, r, n in zip(synapses.tolist(), rows.tolist(), units.tolist(), strict=True)
+    ]
+
+
+def _require_countable(layer: Layer, units: np.ndarray, core: Core) -> None:
+    index_bytes = int(core.index_bytes)
+    columns = 3 * int(units.max(initial=0))
+    if index_bytes and columns > 256**index_bytes:
+        raise MappingError(
+            "chip",
+            f"a core would hold {columns} columns of layer {layer.name!r}, more than a column "
+            f"index of {index_bytes} bytes can count",
+            "more cores, or a larger core.index_bytes",
+        )
