@@ -18,11 +18,16 @@ def chips(
     """List the chips, or print every constant of one with its flag and source."""
     from neurosim.chip import chip_names, load_chip
     from neurosim.cli.console import print_rows
+    from neurosim.errors import Location, UserError
 
     if name is None:
         print_rows("chips", [(each, load_chip(each).description) for each in chip_names()])
-    else:
-        _print_chip(load_chip(name))
+        return
+    try:
+        chip = load_chip(name)
+    except UserError as error:
+        raise error.at(Location(name, 1, 1)) from None
+    _print_chip(chip)
 
 
 def _print_chip(chip: Chip) -> None:
@@ -38,6 +43,7 @@ def _print_chip(chip: Chip) -> None:
     )
     rows = []
     for key, constant, unit in chip.constants():
-        spread = "" if constant.low is None else f"{constant.low:g} to {constant.high:g}"
+        exact = constant.low == constant.high
+        spread = "" if exact else f"{constant.low:g} to {constant.high:g}"
         rows.append((key, f"{constant.value:g}", unit, spread, constant.flag, constant.source))
     print_table(("constant", "value", "unit", "range", "flag", "source"), rows)
