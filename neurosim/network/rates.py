@@ -62,7 +62,7 @@ def skewed_quantiles(p: np.ndarray, mean: float) -> np.ndarray:
     return np.where(
         p < quiet, quiet_top * p / quiet,
         np.where(p < quiet + middle, _beta_quantiles(inside, centre),
-                 loud_bottom + (1.0 - loud_bottom) * (p - quiet - middle) / loud))
+                 loud_bottom + (1.0 - loud_bottom) * (p - quiet - middle) / max(loud, 1e-300)))
 
 
 def _beta_quantiles(p: np.ndarray, mean: float) -> np.ndarray:

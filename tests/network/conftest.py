@@ -17,7 +17,8 @@ def make_layer(
 ) -> Layer:
     """A layer from dense arrays."""
     return Layer("layer", "egru", kernel.shape[0], recurrent.shape[0],
-                 sp.csr_array(kernel.astype(np.float32)), sp.csr_array(recurrent.astype(np.float32)),
+                 sp.csr_array(kernel.astype(np.float32)),
+                 sp.csr_array(recurrent.astype(np.float32)),
                  bias.astype(np.float32), recurrent_bias.astype(np.float32),
                  threshold.astype(np.float32), **options)  # type: ignore[arg-type]
 

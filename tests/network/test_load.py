@@ -309,7 +309,9 @@ def test_a_pickle_is_never_run(tmp_path: Path) -> None:
 
 @settings(max_examples=150)
 @given(data=st.data(), npz=st.booleans())
-def test_random_damage_is_found_or_harmless(data: st.DataObject, npz: bool, tmp_path_factory) -> None:
+def test_random_damage_is_found_or_harmless(
+    data: st.DataObject, npz: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
     buffer = io.BytesIO()
     np.savez(buffer, **arrays())
     content = bytearray(buffer.getvalue() if npz else save(arrays()))

@@ -29,8 +29,8 @@ def loops(network: Network, inputs: np.ndarray, window: int) -> list[np.ndarray]
                 h = [0.0] * n
             new_y = []
             for j in range(n):
-                a = [sum(x[i] * w[i][k * n + j] for i in range(len(x))) + float(layer.bias[k * n + j])
-                     for k in range(3)]
+                a = [sum(x[i] * w[i][k * n + j] for i in range(len(x)))
+                     + float(layer.bias[k * n + j]) for k in range(3)]
                 q = [sum(y[i] * rec[i][k * n + j] for i in range(n))
                      + float(layer.recurrent_bias[k * n + j]) for k in range(3)]
                 z = 1 / (1 + math.exp(-a[0] - q[0]))
@@ -139,7 +139,7 @@ def test_always_firing_twin_is_torchs_gru() -> None:
     layer = network.layers[0]
     gru = torch.nn.GRU(4, 6).double()
 
-    def order(columns: np.ndarray) -> "torch.Tensor":
+    def order(columns: np.ndarray) -> torch.Tensor:
         z, r, g = np.split(columns, 3, axis=-1)  # torch's rows are r, z, n
         return torch.tensor(np.concatenate([r, z, g], axis=-1).T.astype(np.float64))
 
