@@ -1,0 +1,107 @@
+"""Energy: what the cores, the network on chip and the links used, with its range.
+
+Every joule is a count of the run times a constant of the chip file.  The range takes all constants
+at their low or all at their high ends; the run's timing stays as it was simulated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from neurosim.chip.schema import Constant
+from neurosim.image import TRAFFIC
+from neurosim.measure.facts import Facts
+from neurosim.measure.memory import accessed_bytes
+
+#: Which end of a constant's range to take.
+Pick = Callable[[Constant], float]
+
+
+def value(constant: Constant) -> float:
+    return constant.value
+
+
+def low(constant: Constant) -> float:
+    return constant.low
+
+
+def high(constant: Constant) -> float:
+    return constant.high
+
+
+def energy(facts: Facts) -> dict[str, Any]:
+    """``energy_j``, its ranges and ``power_w`` of the contract."""
+    middle, least, most = (components(facts, pick) for pick in (value, low, high))
+    total = sum(middle.values())
+    return {
+        "energy_j": {"total": total, **middle},
+        "energy_low_j": sum(least.values()),
+        "energy_high_j": sum(most.values()),
+        "energy_range_j": {name: [least[name], most[name]] for name in middle},
+        "energy_per_step_j": total / facts.steps if facts.steps else None,
+        "power_w": total / facts.total_s if facts.total_s > 0 else None,
+    }
+
+
+def components(facts: Facts, pick: Pick) -> dict[str, float]:
+    """Energy by component in joules; their sum is the chip's total."""
+    chip, counters = facts.chip, facts.counters
+    costs = chip.energy
+    links = facts.link_channels
+    noc_bits = int(counters.ch_bits[links].sum())
+    host_bits = facts.host_sent_bits + int(counters.ch_bits[facts.host_channels].sum())
+    return {
+        "core_active": float(core_active_j(facts, pick).sum()),
+        "core_idle": pick(chip.level.core_sleep_w) * powered_cores(facts) * facts.total_s,
+        "sram": pick(costs.sram_j_per_byte) * accessed_bytes(facts),
+        "noc": pick(costs.noc_j_per_bit_hop) * noc_bits
+        + pick(costs.router_j_per_packet) * lookups(facts),
+        "dram": 0.0,
+        "host_link": pick(costs.host_link_j_per_bit) * host_bits,
+        "static": pick(costs.static_w) * facts.total_s,
+    }
+
+
+def core_active_j(facts: Facts, pick: Pick = value) -> np.ndarray:
+    """[C] energy above sleep of each core: busy and stalled cycles at the level's active cost.
+
+    A stalled core polls for a credit, so that it costs as much as a busy one.
+    """
+    counters, level = facts.counters, facts.chip.level
+    ticks = counters.job_ticks.sum(axis=1) + counters.stalled_ticks
+    cycles = facts.seconds(ticks) * float(level.core_clock_hz)
+    return cycles * pick(level.core_active_j_per_cycle)
+
+
+def powered_cores(facts: Facts) -> int:
+    """Cores that draw sleep power: all of the chip, or those that hold a slice."""
+    if facts.chip.energy.unused_cores == "asleep":
+        return facts.chip.core_count
+    return 0 if facts.mapping is None else len(facts.mapping.slices)
+
+
+def lookups(facts: Facts) -> int:
+    """Routing look-ups: one for each packet at each router that it entered.
+
+    A packet enters one router from its sender and one more with every link crossed.  Sources of
+    synthetic traffic may hold packets back, so theirs count where they left the network.
+    """
+    counters = facts.counters
+    hops = int(counters.ch_packets[facts.link_channels].sum())
+    entered = int(counters.offered.sum() - counters.offered[TRAFFIC])
+    return hops + entered + int(counters.ch_packets[facts.source_channels].sum())
+
+
+def host(facts: Facts, decoder_macs: int) -> dict[str, float]:
+    """The host's own arithmetic (the decoder), which no chip figure includes."""
+    chip = facts.chip
+    per_mac = chip.energy.host_j_per_mac
+    return {
+        "decoder_j": decoder_macs * per_mac.value,
+        "decoder_low_j": decoder_macs * per_mac.low,
+        "decoder_high_j": decoder_macs * per_mac.high,
+        "decoder_s": decoder_macs / float(chip.host.macs_per_s),
+    }

@@ -1,0 +1,74 @@
+"""When each step entered and left, and what lies between."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from neurosim.measure.facts import Facts
+
+
+def offers(facts: Facts) -> np.ndarray:
+    """[T] tick of the first offer of each step's input; -1: the step never began."""
+    return facts.counters.step_offer
+
+
+def completions(facts: Facts) -> np.ndarray:
+    """[T] tick at which each step was complete; -1: never.
+
+    That is the host's last delivery of the step, or, where the step sent the host nothing, the
+    last update of the last layer.
+    """
+    deliver, layer = facts.counters.step_deliver, facts.counters.step_layer
+    if layer.shape[1] == 0:
+        return deliver
+    return np.where(deliver >= 0, deliver, layer[:, -1])
+
+
+def finished(facts: Facts) -> np.ndarray:
+    """[T] bool: steps that began and completed."""
+    return (offers(facts) >= 0) & (completions(facts) >= 0)
+
+
+def stage_ticks(facts: Facts) -> np.ndarray:
+    """[T, L + 1] ticks of each step's latency by what it was waiting for, summing to it exactly.
+
+    Column l: from the last milestone until the last update of layer l (input's way included in
+    column 0); the last column: from the last layer's last update until completion.  A milestone
+    that comes later than the completion (units that update last and do not fire) counts until the
+    completion only.  Rows of unfinished steps are 0.
+    """
+    first, last = offers(facts), completions(facts)
+    done = finished(facts)
+    milestones = np.column_stack([first, facts.counters.step_layer, last])
+    milestones = np.maximum.accumulate(milestones, axis=1)
+    milestones = np.minimum(milestones, last[:, None])
+    return np.where(done[:, None], np.diff(milestones, axis=1), 0)
+
+
+def latency(facts: Facts) -> dict[str, Any]:
+    """``latency_s`` of the contract; None where there is nothing to average."""
+    done = finished(facts)
+    first, last = offers(facts)[done], completions(facts)[done]
+    per_step = facts.seconds(last - first)
+    interval = facts.seconds(np.diff(np.sort(last)))
+    some = len(per_step) > 0
+    stages = facts.seconds(stage_ticks(facts)[done])
+    return {
+        "total": facts.total_s,
+        "per_step_mean": float(per_step.mean()) if some else None,
+        "per_step_p50": float(np.percentile(per_step, 50)) if some else None,
+        "per_step_p99": float(np.percentile(per_step, 99)) if some else None,
+        "per_step_min": float(per_step.min()) if some else None,
+        "per_step_max": float(per_step.max()) if some else None,
+        "interval_mean": float(interval.mean()) if len(interval) else None,
+        "stages_mean": [float(s) for s in stages.mean(axis=0)] if some else None,
+        "steps_finished": len(per_step),
+    }
+
+
+def throughput(facts: Facts) -> float | None:
+    """Finished steps over the whole simulated time, the pipeline's filling included."""
+    done = int(finished(facts).sum())
+    return done / facts.total_s if done and facts.total_s > 0 else None

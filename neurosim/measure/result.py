@@ -1,0 +1,78 @@
+"""What users hold after a run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from neurosim.measure import folder, summary, tables
+
+
+def _no_table() -> np.ndarray:
+    return np.zeros(0, [("none", "i8")])
+
+
+@dataclass(frozen=True)
+class Result:
+    """Everything measured in one run, SI units throughout (docs/reference/results.md).
+
+    ``data`` is what ``result.json`` holds.  ``cores``, ``links`` and ``steps`` are structured
+    arrays, one row a core, a link, a step.  ``activity`` is ``{"layer0": [steps, units] float32,
+    ...}`` and ``trace`` records of :data:`neurosim.trace.RECORD` if they were recorded.  ``draw(result, directory)`` makes the pictures that :meth:`write`
+    is asked for; None makes none.
+    """
+
+    data: dict[str, Any]
+    cores: np.ndarray = field(default_factory=_no_table)
+    links: np.ndarray = field(default_factory=_no_table)
+    steps: np.ndarray = field(default_factory=_no_table)
+    activity: dict[str, np.ndarray] | None = None
+    trace: np.ndarray | None = None
+    draw: Callable[[Result, Path], object] | None = None
+
+    def __getitem__(self, dotted: str) -> Any:
+        """``result["latency_s.total"]`` is ``result.data["latency_s"]["total"]``."""
+        here: Any = self.data
+        for key in dotted.split("."):
+            if not isinstance(here, Mapping) or key not in here:
+                raise KeyError(dotted)
+            here = here[key]
+        return here
+
+    def summary(self) -> list[tuple[str, str]]:
+        """Label and value of what an architect reads first."""
+        return summary.rows(self.data)
+
+    def __str__(self) -> str:
+        return summary.text(self.data)
+
+    def write(self, directory: str | Path, figures: bool = True) -> Path:
+        """Write ``result.json``, the tables, ``activity.npz`` and ``trace.npz`` if recorded, and the
+        pictures.
+
+        All files go to a temporary folder that then takes the place of ``directory``, which is
+        never half-written; older results in it are replaced as a whole.
+
+        Returns:
+            The folder.
+
+        Raises:
+            ScenarioError: ``directory`` holds something else, or cannot be written.
+        """
+        target = Path(directory)
+        with folder.new_folder(target) as fresh:
+            for name in ("cores", "links", "steps"):
+                text = tables.csv(getattr(self, name))
+                (fresh / f"{name}.csv").write_text(text, encoding="utf-8")
+            if self.activity is not None:
+                folder.write_npz(fresh / "activity.npz", self.activity)
+            if self.trace is not None:
+                folder.write_npz(fresh / "trace.npz", {"records": self.trace})
+            if figures and self.draw is not None:
+                self.draw(self, fresh)
+            folder.write_json(fresh / folder.MARKER, self.data)
+        return target
