@@ -18,11 +18,12 @@ def overview(prepared: Prepared) -> list[tuple[str, str]]:
     """Label and value of what would run: network, chip, memory, routes."""
     chip, mapping, image = prepared.chip, prepared.mapping, prepared.image
     rows = [("chip", f"{chip.name} at level {chip.default_level}")]
-    if mapping is not None:
+    network, workload = prepared.network, prepared.workload
+    if mapping is not None and network is not None and workload is not None:
         totals = [memory.total for memory in mapping.memory]
         rows += [
-            ("layers", " / ".join(str(layer.units) for layer in prepared.network.layers)),
-            ("steps", str(prepared.workload.steps)),
+            ("layers", " / ".join(str(layer.units) for layer in network.layers)),
+            ("steps", str(workload.steps)),
             ("synchronisation", prepared.scenario.sync.kind),
             ("cores", f"{len(mapping.slices)} of {chip.usable} usable"),
             ("memory of a core", f"{max(totals)} of {mapping.capacity_bytes} bytes at most"),
@@ -80,11 +81,11 @@ def _mark(core: int, layer_of: dict[int, int], usable: int) -> str:
 
 def layer_rows(prepared: Prepared) -> list[tuple[str, ...]]:
     """Layer, units, cores, mean and largest bytes of a core, and how full the fullest is."""
-    mapping = prepared.mapping
-    if mapping is None:
+    network, mapping = prepared.network, prepared.mapping
+    if network is None or mapping is None:
         return []
     rows: list[tuple[str, ...]] = []
-    for index, layer in enumerate(prepared.network.layers):
+    for index, layer in enumerate(network.layers):
         totals = [m.total for s, m in zip(mapping.slices, mapping.memory, strict=True)
                   if s.layer == index]  # fmt: skip
         rows.append((

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from neurosim.errors import Location, ScenarioError
+from neurosim.errors import Location, ScenarioError, UserError
 
-#: Every results folder holds this file; only such a folder, or an empty one, is replaced.
-MARKER = "result.json"
+if TYPE_CHECKING:
+    from neurosim.measure import Result
+
+#: Where a refused results folder stands.
+OPTION = Location("--output", 1, 1)
 
 
 def default_output(name: str) -> Path:
@@ -21,19 +24,13 @@ def default_output(name: str) -> Path:
 def check_output(folder: Path) -> None:
     """Refuse a results folder that could not be written, before anything is simulated.
 
-    An earlier results folder is replaced as a whole, so a folder with other things in it is
-    refused: ``-o .`` must not remove somebody's work.
-
     Raises:
         ScenarioError: the folder is a file, holds other things, or cannot be created.
     """
-    if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise _refused(f"{folder} is not a folder", "a new folder")
+    from neurosim.measure.folder import refuse_other_things
+
     try:
-        if folder.is_dir() and any(folder.iterdir()) and not (folder / MARKER).is_file():
-            raise _refused(
-                f"{folder} holds other files", "a new or empty folder, or earlier results"
-            )
+        refuse_other_things(folder)
         parent = folder.absolute().parent
         while not parent.exists():
             parent = parent.parent
@@ -41,11 +38,22 @@ def check_output(folder: Path) -> None:
         # full file systems, so try.
         tempfile.TemporaryDirectory(dir=parent, prefix=".neurosim-").cleanup()
     except OSError as error:
-        raise _refused(f"cannot write {folder}: {error.strerror}", "a writable place") from None
+        why = f"cannot write {folder}: {error.strerror}"
+        raise ScenarioError("output", why, "a writable place", OPTION) from None
+    except UserError as error:
+        raise error.at(OPTION) from None
 
 
-def _refused(why: str, allowed: str) -> ScenarioError:
-    return ScenarioError("output", why, allowed, Location("--output", 1, 1))
+def write(result: Result, folder: Path, figures: bool) -> None:
+    """Write the results, whole or not at all.
+
+    Raises:
+        ScenarioError: the folder has become unwritable meanwhile.
+    """
+    try:
+        result.write(folder, figures=figures)
+    except UserError as error:
+        raise error.at(OPTION) from None
 
 
 def read_json(path: Path) -> dict[str, Any]:

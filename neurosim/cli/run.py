@@ -26,7 +26,7 @@ def run(
 ) -> None:
     """Simulate FILE; write tables and pictures to a results folder."""
     from neurosim.cli.console import print_rows
-    from neurosim.cli.output import check_output, default_output
+    from neurosim.cli.output import check_output, default_output, write
     from neurosim.cli.progress import Progress
     from neurosim.scenario import load_scenario
 
@@ -38,6 +38,6 @@ def run(
 
     with Progress() as progress:
         result = pipeline.run(scenario, progress=progress)
-    result.write(folder, figures=figures)
+    write(result, folder, figures)
     print_rows(scenario.name, result.summary())
     print(f"results: {folder}")

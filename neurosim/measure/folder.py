@@ -34,7 +34,7 @@ def new_folder(target: Path) -> Iterator[Path]:
         ScenarioError: ``target`` is a file, holds something else, or cannot be written.
     """
     target = target.absolute()
-    _refuse_other_things(target)
+    refuse_other_things(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         fresh = Path(tempfile.mkdtemp(dir=target.parent, prefix=f".{target.name}-"))
@@ -53,7 +53,12 @@ def new_folder(target: Path) -> Iterator[Path]:
         shutil.rmtree(fresh, ignore_errors=True)
 
 
-def _refuse_other_things(target: Path) -> None:
+def refuse_other_things(target: Path) -> None:
+    """Refuse a target whose replacing would lose what is no results folder.
+
+    Raises:
+        ScenarioError: ``target`` is a link or a file, or holds something else.
+    """
     if target.is_symlink() or (target.exists() and not target.is_dir()):
         raise _refused(f"{target} is not a folder", "a new folder")
     if target.is_dir() and not (target / MARKER).is_file() and any(target.iterdir()):

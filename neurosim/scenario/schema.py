@@ -130,8 +130,8 @@ class WorkloadSection(Section):
     """Steps to simulate; default: all that the file holds (10 for a synthetic network)."""
     start: Natural = 0
     """First row of the file that is used."""
-    window: Natural = 0
-    """The hidden state restarts every so many steps; 0: never."""
+    window: Natural | None = None
+    """The hidden state restarts every so many steps; 0: never; default: as in training."""
     evaluate_tokens: Count | None = None
     """Tokens over which the functional model evaluates the task; default: those simulated."""
 
@@ -150,7 +150,7 @@ class ChipSection(Section):
     use: Annotated[str, Field(min_length=1)] = "spinnaker2"
     """Name of a chip that comes with neurosim, or path of a chip file."""
     cores: Count | None = None
-    """Cores that the network may take; default: as many as the mapping needs."""
+    """Cores that the network may take; default: all that are usable."""
     level: str | None = None
     """Performance level; default: the chip file's."""
     set: dict[str, Any] = {}
