@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import networkx as nx
 import numpy as np
 
 from neurosim.errors import SimulationError
@@ -55,9 +54,8 @@ def raise_unless_finished(image: Image, outcome: Outcome) -> None:
 
 def stuck_reason(image: Image, outcome: Outcome) -> str:
     """One clause: who waits for whom."""
-    graph = nx.DiGraph(outcome.waiting)
     head = f"deadlock at tick {outcome.counters.end_tick}, {outcome.counters.in_flight} in flight"
-    cycle = _first_cycle(graph)
+    cycle = _first_cycle(outcome.waiting)
     if cycle:
         return f"{head}: " + " waits for ".join(part_name(image, p) for p in cycle + cycle[:1])
     chain = [f"{part_name(image, a)} waits for {part_name(image, b)}"
@@ -65,8 +63,10 @@ def stuck_reason(image: Image, outcome: Outcome) -> str:
     return f"{head}: " + ("; ".join(chain) if chain else "a step was never completed")
 
 
-def _first_cycle(graph: nx.DiGraph) -> list[int]:
+def _first_cycle(waiting: tuple[tuple[int, int], ...]) -> list[int]:
+    import networkx as nx
+
     try:
-        return [int(a) for a, *_ in nx.find_cycle(graph)]
+        return [int(a) for a, *_ in nx.find_cycle(nx.DiGraph(waiting))]
     except nx.NetworkXNoCycle:
         return []

@@ -1,0 +1,246 @@
+"""From a scenario to a result: the one place that knows all the rooms.
+
+    scenario -> network, workload, chip -> mapping -> image -> engine -> measure -> Result
+
+Each room raises with the dotted key that it is about; here the errors get their file, line and
+column from the scenario.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from neurosim import network as net
+from neurosim.chip import Chip, load_chip
+from neurosim.engines import select
+from neurosim.engines.outcome import raise_unless_finished
+from neurosim.errors import UserError
+from neurosim.image import Image
+from neurosim.lower import SyncPlan, lower_network, lower_traffic
+from neurosim.mapping import map_network
+from neurosim.mapping.model import Mapping
+from neurosim.network.model import Network, Workload
+from neurosim.scenario import Scenario, load_scenario
+
+if TYPE_CHECKING:
+    from neurosim.measure import Result
+
+#: Called with (steps done, steps in all, what is going on).
+Progress = Callable[[int, int, str], None]
+#: Steps of the workload run on the functional model to learn the rates that mapping balances by.
+CALIBRATION_STEPS = 256
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """Everything before the simulation; without a network, ``network``, ``workload`` and
+    ``mapping`` are None (traffic)."""
+
+    scenario: Scenario
+    network: Network | None
+    workload: Workload | None
+    chip: Chip
+    mapping: Mapping | None
+    image: Image
+
+
+def run(
+    scenario: Scenario | str | Path,
+    overrides: Sequence[str] = (),
+    engine: str | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Simulate a scenario.
+
+    Args:
+        scenario: a loaded scenario, or the path of its file.
+        overrides: ``key=value`` texts applied to the file (a loaded scenario takes none).
+        engine: ``simpy``, ``compiled`` or ``auto`` instead of the scenario's.
+        progress: called with (steps done, steps, what) as the run proceeds.
+
+    Returns:
+        The measures; nothing is written until :meth:`Result.write`.
+
+    Raises:
+        UserError: any refusal, with file, line and column.
+    """
+    prepared = prepare(_loaded(scenario, overrides))
+    return simulate(prepared, engine, progress)
+
+
+def check(scenario: Scenario | str | Path, overrides: Sequence[str] = ()) -> Prepared:
+    """Everything but the simulation; raises what :func:`run` would before it simulates."""
+    return prepare(_loaded(scenario, overrides))
+
+
+def prepare(scenario: Scenario | str | Path, overrides: Sequence[str] = ()) -> Prepared:
+    """Load, map and lower a scenario."""
+    scenario = _loaded(scenario, overrides)
+    with _located(scenario):
+        chip = _chip(scenario)
+        if scenario.network is None:
+            return Prepared(scenario, None, None, chip, None, _traffic_image(scenario, chip))
+        network = _network(scenario)
+        workload = _workload(scenario, network)
+        mapping = _mapping(scenario, network, workload, chip)
+        image = lower_network(
+            network, workload, chip, mapping, _sync(scenario), scenario.seed,
+            record_outputs="activity" in scenario.record,
+            record_host=workload.targets is not None)
+        return Prepared(scenario, network, workload, chip, mapping, image)
+
+
+def simulate(prepared: Prepared, engine: str | None = None,
+             progress: Progress | None = None) -> Result:
+    """Run a prepared scenario and measure it."""
+    from neurosim.measure import measure
+
+    scenario, image = prepared.scenario, prepared.image
+    with _located(scenario):
+        name, run_engine = select(engine or scenario.engine, image)
+        report = None if progress is None else (
+            lambda done: progress(done, max(image.steps, 1), f"simulating ({name})"))
+        started = time.time()
+        outcome = run_engine(image, want_trace="trace" in scenario.record, progress=report)
+        seconds = time.time() - started
+        raise_unless_finished(image, outcome)
+        task = _task(prepared, outcome.counters.host_values, progress)
+        return measure(
+            name=scenario.name, scenario_sha256=scenario.sha256, resolved=scenario.resolved(),
+            engine=name, seed=scenario.seed, network=prepared.network, workload=prepared.workload,
+            chip=prepared.chip, mapping=prepared.mapping, image=image, counters=outcome.counters,
+            task=task, trace=outcome.trace, wall={"started": started, "seconds": seconds})
+
+
+def _loaded(scenario: Scenario | str | Path, overrides: Sequence[str]) -> Scenario:
+    if isinstance(scenario, Scenario):
+        if overrides:
+            raise ValueError("overrides go to load_scenario, not to a loaded scenario")
+        return scenario
+    return load_scenario(scenario, overrides)
+
+
+@contextmanager
+def _located(scenario: Scenario) -> Iterator[None]:
+    """Give errors from below their place in the scenario file."""
+    try:
+        yield
+    except UserError as error:
+        raise error.at(scenario.locate(error.key)) from None
+
+
+def _chip(scenario: Scenario) -> Chip:
+    spec = scenario.chip
+    return load_chip(scenario.chip_source, level=spec.level, overrides=spec.set)
+
+
+def _network(scenario: Scenario) -> Network:
+    spec = scenario.network
+    assert spec is not None
+    if spec.model is not None:
+        network = net.load_model(scenario.resolve(spec.model))
+    else:
+        made = spec.synthetic
+        assert made is not None
+        network = net.synthetic.make(
+            made.layers, made.inputs, made.weight_sparsity, made.activity, made.events,
+            replay=None if made.replay is None else scenario.resolve(made.replay),
+            locality=made.locality, fan_in=made.fan_in, steps=scenario.workload.steps or 1,
+            seed=scenario.seed)
+    if spec.prune > 0.0:
+        network = net.prune.prune(network, spec.prune)
+    if spec.threshold_offset or spec.reset_offset:
+        network = net.offset_thresholds(network, spec.threshold_offset, spec.reset_offset)
+    if spec.fire is not None:
+        network = net.with_fire(network, spec.fire)
+    if spec.zoneout is not None:
+        network = net.with_zoneout(network, spec.zoneout)
+    return network
+
+
+def _workload(scenario: Scenario, network: Network, steps: int | None = None) -> Workload:
+    """The simulated steps, or the first ``steps`` of the file."""
+    spec, make = scenario.workload, net.workload
+    steps = steps or spec.steps
+    window = _window(scenario, network)
+    if spec.text is not None:
+        return make.from_text(scenario.resolve(spec.text), network, steps, spec.start, window)
+    if spec.tokens is not None:
+        return make.from_tokens(scenario.resolve(spec.tokens), network, steps, spec.start, window)
+    if spec.inputs is not None:
+        return make.from_inputs(scenario.resolve(spec.inputs), network, steps, spec.start, window)
+    made = scenario.network.synthetic if scenario.network else None
+    assert made is not None and steps is not None
+    return make.synthetic_inputs(network, steps, made.input_activity, scenario.seed, window)
+
+
+def _window(scenario: Scenario, network: Network) -> int:
+    """The scenario's window, or else the one that the model was trained with."""
+    if scenario.workload.window is not None:
+        return scenario.workload.window
+    return int(network.sidecar.get("window") or 0)
+
+
+def _mapping(scenario: Scenario, network: Network, workload: Workload, chip: Chip) -> Mapping:
+    spec = scenario.mapping
+    return map_network(
+        network, chip, cores=scenario.chip.cores, partition=spec.partition,
+        placement=spec.placement, cores_per_layer=spec.cores_per_layer, keys=spec.keys,
+        buffers=scenario.sync.buffers or 2, rates=_rates(network, workload), seed=scenario.seed)
+
+
+def _rates(network: Network, workload: Workload) -> list[np.ndarray]:
+    """Mean events a step of inputs and units, from a calibration run of the functional model."""
+    inputs = workload.inputs[:CALIBRATION_STEPS]
+    outputs = net.run_functional(network, inputs, workload.window)
+    return [(x != 0).mean(axis=0) for x in (inputs, *outputs)]
+
+
+def _sync(scenario: Scenario) -> SyncPlan:
+    spec = scenario.sync
+    return SyncPlan(
+        kind=spec.kind, order=spec.order or "skewed", base_s=spec.base, per_core_s=spec.per_core,
+        period_s=spec.period or 0.0, buffers=spec.buffers or 2,
+        closed_loop=scenario.host.closed_loop)
+
+
+def _traffic_image(scenario: Scenario, chip: Chip) -> Image:
+    spec = scenario.workload.traffic
+    assert spec is not None
+    return lower_traffic(chip, spec.pattern, spec.rate, spec.packet_flits, spec.cycles,
+                         spec.warmup, scenario.seed)
+
+
+def _task(prepared: Prepared, received: np.ndarray, progress: Progress | None) -> dict | None:
+    """Task results: of the functional model over ``evaluate_tokens``, and of what the host
+    received on the simulated steps, with the largest difference between the two's outputs."""
+    workload, network, scenario = prepared.workload, prepared.network, prepared.scenario
+    if workload is None or network is None or workload.targets is None:
+        return None
+    wanted = max(scenario.workload.evaluate_tokens or 0, workload.steps)
+    evaluated = workload if wanted == workload.steps else _workload(scenario, network, wanted)
+    assert evaluated.tokens is not None and evaluated.targets is not None
+    if progress is not None:
+        progress(0, 1, "evaluating the functional model")
+    functional = net.evaluate(network, evaluated.tokens, evaluated.targets, evaluated.window)
+    simulated = net.task_from_outputs(network, received, workload.targets)
+    reference = net.run_functional(network, workload.inputs, workload.window)[-1]
+    return {
+        **_facts(functional),
+        "simulated": {
+            **_facts(simulated),
+            "max_output_difference": float(np.abs(received - reference).max()),
+        },
+    }
+
+
+def _facts(task: Any) -> dict[str, float | int]:
+    return {"perplexity": task.perplexity, "bits_per_token": task.bits_per_token,
+            "nll_mean": task.nll_mean, "nll_se": task.nll_se, "tokens": task.tokens}
