@@ -1,7 +1,6 @@
 """Which units live where: partition, placement, memory accounting, multicast trees."""
 
-from neurosim.mapping.fanout import fanout
 from neurosim.mapping.map import map_network
 from neurosim.mapping.model import Mapping, MemoryUse, Slice
 
-__all__ = ["Mapping", "MemoryUse", "Slice", "fanout", "map_network"]
+__all__ = ["Mapping", "MemoryUse", "Slice", "map_network"]
