@@ -44,13 +44,18 @@ def import_checkpoint(
         The network as written.
 
     Raises:
-        ModelError: no torch, or a file that is not such a checkpoint.
+        ModelError: key ``sidecar`` for wrong notes; key ``import`` for a missing PyTorch, a file
+            that is not such a checkpoint, or an output that cannot be written.
     """
     path = Path(path)
     notes = {"format": FORMAT, **(sidecar or {})}
-    check_sidecar(notes, "sidecar")
-    network = build_network(official_names(_load(path), str(path)), notes, source=str(path))
-    save_model(network, out, notes, sparse=sparse)
+    check_sidecar(notes, "the given notes", key="sidecar")
+    arrays = official_names(_load(path), str(path))
+    try:
+        network = build_network(arrays, notes, source=str(path))
+        save_model(network, out, notes, sparse=sparse)
+    except ModelError as error:
+        raise ModelError(KEY, error.why, error.allowed) from None
     return network
 
 

@@ -126,14 +126,16 @@ def _ends(
     if sidecar.get("tied") and weight is not None and not same:
         raise ModelError(KEY, f"{where}: tied, but embeddings.weight and decoder.decoder.weight "
                               "differ")
-    if weight is None and sidecar.get("tied") is False:
-        weight, bias = None, None
-    elif weight is None or same:
+    tied = same or (weight is None and sidecar.get("tied") is not False)
+    if tied:
         weight = embedding
+    if weight is None:
+        bias = None
     if embedding is not None:
         _expect("embeddings.weight", embedding.shape, (len(embedding), layers[0].inputs), where)
     if weight is not None:
-        _expect("decoder.decoder.weight", weight.shape, (len(weight), layers[-1].units), where)
+        name = "embeddings.weight, tied as decoder," if tied else "decoder.decoder.weight"
+        _expect(name, weight.shape, (len(weight), layers[-1].units), where)
         if embedding is not None and len(embedding) != len(weight):
             raise ModelError(KEY, f"{where}: {len(embedding)} embeddings but a decoder of "
                                   f"{len(weight)} tokens")

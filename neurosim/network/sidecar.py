@@ -63,8 +63,15 @@ def read_sidecar(model: Path, sha256: str) -> dict[str, Any]:
     return sidecar
 
 
-def check_sidecar(sidecar: Any, where: str) -> None:
-    """ModelError unless ``sidecar`` has only known keys with values of their kind."""
+def check_sidecar(sidecar: Any, where: str, key: str = KEY) -> None:
+    """ModelError under ``key`` unless ``sidecar`` has only known keys with values of their kind."""
+    try:
+        _check(sidecar, where)
+    except ModelError as error:
+        raise ModelError(key, error.why, error.allowed) from None
+
+
+def _check(sidecar: Any, where: str) -> None:
     if not isinstance(sidecar, dict):
         raise ModelError(KEY, f"{where} is not a JSON object")
     unknown = sorted(set(sidecar) - set(KEYS))

@@ -91,14 +91,18 @@ def language_workload(
     tokens: np.ndarray, network: Network, steps: int | None = None, start: int = 0,
     window: int = 0, key: str = "workload.tokens", where: str = "the token stream",
 ) -> Workload:
-    """A workload from tokens already read: inputs embedded, targets the next tokens."""
+    """A workload from tokens already read: inputs embedded, targets the next tokens.
+
+    A model without a decoder has no task: its workload has no targets.
+    """
     if network.embedding is None:
         raise ModelError(key, "the model has no embedding, so tokens cannot enter",
                          "a model with embeddings.weight, or workload.inputs")
     count = _steps(tokens.size - 1, steps, start, key, where, "tokens, the last of which is only "
                    "predicted")
     now, then = tokens[start : start + count], tokens[start + 1 : start + count + 1]
-    return Workload(network.embedding[now], now, then, _window(window))
+    return Workload(network.embedding[now], now,
+                    None if network.decoder_weight is None else then, _window(window))
 
 
 def text_tokens(path: str | Path, network: Network, count: int | None = None) -> np.ndarray:

@@ -74,12 +74,21 @@ class Trap:
     ({"a.rnns.0.thr": torch.ones(1), "b.rnns.0.thr": torch.ones(1)}, "two parameters end in"),
     ([1, 2], "holds a list"),
     ({"rnns.0.thr": 3}, "is a int"),
+    ({"rnns.0.thr": torch.ones(2)}, r"import: .*rnns\.0\.recurrent_kernel is missing"),
 ])
 def test_wrong_checkpoints(tmp_path: Path, content: Any, message: str) -> None:
     torch.save(content, tmp_path / "c.pt")
     with pytest.raises(ModelError, match=message):
         import_checkpoint(tmp_path / "c.pt", tmp_path / "m.safetensors")
     assert not (tmp_path / "m.safetensors").exists()
+
+
+def test_wrong_notes_and_outputs(tmp_path: Path) -> None:
+    torch.save(state_dict(), tmp_path / "c.pt")
+    with pytest.raises(ModelError, match="sidecar: the given notes: unknown key 'zoneot'"):
+        import_checkpoint(tmp_path / "c.pt", tmp_path / "m.safetensors", {"zoneot": 0.1})
+    with pytest.raises(ModelError, match="import: cannot write"):
+        import_checkpoint(tmp_path / "c.pt", tmp_path / "none" / "m.safetensors")
 
 
 def test_unreadable_checkpoints(tmp_path: Path) -> None:

@@ -18,6 +18,7 @@ from safetensors.numpy import save
 from neurosim.errors import ModelError
 from neurosim.network import Network, load_model, prune, save_model, with_fire
 from neurosim.network.synthetic import random_egru
+from neurosim.network.workload import language_workload
 
 Arrays = dict[str, np.ndarray]
 
@@ -88,6 +89,17 @@ def test_no_decoder_means_tied_and_no_embedding_means_no_ends(tmp_path: Path) ->
     bare = {name: array for name, array in content.items() if name.startswith("rnns")}
     network = load_model(write(tmp_path / "m.npz", bare))
     assert network.embedding is None and network.decoder_weight is None
+
+
+def test_untied_without_a_decoder_has_no_task(tmp_path: Path) -> None:
+    content = arrays()
+    del content["decoder.decoder.weight"]
+    path = write(tmp_path / "m.safetensors", content)
+    (tmp_path / "m.json").write_text(json.dumps({"format": 1, "tied": False}))
+    network = load_model(path)
+    assert network.embedding is not None
+    assert network.decoder_weight is None and network.decoder_bias is None
+    assert language_workload(np.array([0, 1, 2]), network).targets is None
 
 
 def test_half_precision_is_widened(tmp_path: Path) -> None:
@@ -214,7 +226,7 @@ BAD_ARRAYS = {
         {"decoder.decoder.weight": np.ones((4, 2), np.float32)})),
         "5 embeddings but a decoder of 4 tokens"),
     "tied shapes": (changed(lambda a: a.pop("decoder.decoder.weight")),
-                    r"decoder\.decoder\.weight has shape \[5, 3\]"),
+                    r"embeddings\.weight, tied as decoder, has shape \[5, 3\]"),
     "both storages": ({**sparse_kernel(), **arrays()}, "both densely and as CSR"),
     "csr part missing": (sparse_kernel(indices=None), r"rnns\.0\.kernel\.indices is missing"),
     "csr negative size": (sparse_kernel(shape=np.array([-3, 6])), r"kernel\.shape is \[-3, 6\]"),
