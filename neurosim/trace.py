@@ -10,11 +10,12 @@ from __future__ import annotations
 import numpy as np
 
 LAND, DECIDE = 0, 1
+#: In the order of causes within one part's tick: an END lets a STEP be, a STEP an OFFER.
 KINDS = (
-    "TIMER", "CREDIT", "ARRIVE", "DELIVER", "DROP", "DATA", "END", "OFFER", "INJECT", "SYNC",
-    "GRANT", "START", "STEP", "LEVEL",
+    "TIMER", "CREDIT", "ARRIVE", "DELIVER", "DROP", "DATA", "END", "STEP", "OFFER", "INJECT",
+    "SYNC", "GRANT", "START", "LEVEL",
 )
-(TIMER, CREDIT, ARRIVE, DELIVER, DROPPED, DATA, END, OFFER, INJECT, SYNC, GRANT, START, STEP,
+(TIMER, CREDIT, ARRIVE, DELIVER, DROPPED, DATA, END, STEP, OFFER, INJECT, SYNC, GRANT, START,
  LEVEL) = range(14)
 
 _PORT_BITS, _KIND_BITS, _PART_BITS = 32, 5, 25

@@ -1,0 +1,18 @@
+"""One suite for both engines: tests take the ``engine`` fixture."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from neurosim.engines import reference
+from neurosim.engines.outcome import Outcome
+
+ENGINES = {"simpy": reference.run}
+
+
+@pytest.fixture(params=sorted(ENGINES), scope="session")
+def engine(request: pytest.FixtureRequest) -> Callable[..., Outcome]:
+    """The run function of an engine."""
+    return ENGINES[request.param]
