@@ -25,6 +25,8 @@ def show(
     prepared = pipeline.prepare(scenario)
     print_rows(prepared.scenario.name, overview(prepared))
     print(floorplan(prepared.chip, prepared.mapping))
+    if prepared.mapping is None:
+        return
     print_table(("layer", "units", "cores", "bytes/core", "most", "full"), layer_rows(prepared))
     if cores:
         print_table(("core", "x,y", "layer", "units", "bytes", "full"), core_rows(prepared))

@@ -199,7 +199,7 @@ def run(
             env.step()
             n += 1
             if progress is not None and n % 4096 == 0:
-                progress(int((machine.counters.step_layer[:, -1] >= 0).sum()))
+                progress(int((machine.counters.step_layer[:, -1:] >= 0).sum()))
     except Overflow as overflow:
         machine.overflow_unit = int(overflow.args[0])
     return machine.outcome()
