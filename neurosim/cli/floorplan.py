@@ -28,12 +28,24 @@ def overview(prepared: Prepared) -> list[tuple[str, str]]:
             ("cores", f"{len(mapping.slices)} of {chip.usable} usable"),
             ("memory of a core", f"{max(totals)} of {mapping.capacity_bytes} bytes at most"),
         ]
+        rows.append(("routing entries", _entries(prepared)))
     copies = image.tree_copies
     if len(copies):
         rows.append(("multicast trees", str(len(copies))))
         rows.append(("copies of a packet", f"{copies.mean():.1f} mean, {copies.max()} at most"))
-        rows.append(("tree branches", str(len(image.br_channel))))
     return rows
+
+
+def _entries(prepared: Prepared) -> str:
+    """Entries of the fullest routing table, before and after compression."""
+    from neurosim.mapping.tables import table_use
+
+    assert prepared.network is not None and prepared.mapping is not None
+    markers = prepared.scenario.sync.kind == "dataflow"
+    use = table_use(prepared.network, prepared.chip, prepared.mapping, markers)
+    limit = prepared.chip.noc.table_entries
+    room = "" if limit is None else f" of {int(limit)}"
+    return f"{use.merged.max()}{room} at most ({use.keys.max()} uncompressed)"
 
 
 def floorplan(chip: Chip, mapping: Mapping | None) -> str:

@@ -143,3 +143,18 @@ def test_ctrl_c_ends_the_program_in_one_line(folder: Path):
         _, said = program.communicate(timeout=60)
     assert (program.returncode, said) == (130, "neurosim: interrupted, nothing was written\n")
     assert [path.name for path in folder.iterdir()] == ["tiny.yaml"]
+
+
+def test_show_counts_memory_and_routing_tables(folder: Path, capsys: pytest.CaptureFixture[str]):
+    """The fullest core and the fullest table of the overview, counted here from the mapping."""
+    from neurosim import pipeline
+    from neurosim.mapping.tables import table_use
+
+    prepared = pipeline.check("tiny.yaml")
+    assert prepared.network is not None and prepared.mapping is not None
+    assert execute(["show", "tiny.yaml"]) == 0
+    printed = capsys.readouterr().out
+    fullest = max(memory.total for memory in prepared.mapping.memory)
+    assert re.search(rf"memory of a core +{fullest} of {prepared.mapping.capacity_bytes} ", printed)
+    entries = max(table_use(prepared.network, prepared.chip, prepared.mapping).merged)
+    assert re.search(rf"routing entries +{entries}\b", printed)
