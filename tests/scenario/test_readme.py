@@ -35,3 +35,10 @@ def test_the_refusal_reads_as_shown(
     with pytest.raises(ScenarioError) as caught:
         load_scenario("my-first.yaml")
     assert str(caught.value).startswith(shown[1])
+
+
+def test_every_scenario_that_users_start_from_loads(project: Path):
+    files = sorted((project / "scenarios").glob("*.yaml"))
+    assert files
+    for file in files:
+        assert load_scenario(file).name == file.stem
