@@ -67,7 +67,7 @@ class Image:
     ch_latency: np.ndarray  # [Q] ticks from grant to the head's arrival
     ch_cycle: np.ndarray  # [Q] ticks per transfer of ch_width bits
     ch_width: np.ndarray  # [Q] bits per ch_cycle
-    ch_credits: np.ndarray  # [Q] room at the far end per VC: flits (ports), packets (endpoints); -1 any
+    ch_credits: np.ndarray  # [Q] far room per VC: flits (port), packets (endpoint); -1: any
     ch_credit_delay: np.ndarray  # [Q] ticks from a freed slot to the credit's landing, >= 0
     # --- routes
     node_ptr: np.ndarray  # [N+1] branches of a tree node
@@ -260,6 +260,7 @@ def first_counter_difference(a: Counters, b: Counters) -> str | None:
         if x.shape != y.shape:
             return f"{field.name}: shape {x.shape} != {y.shape}"
         if not np.array_equal(x, y):
-            where = tuple(int(i) for i in np.argwhere(np.atleast_1d(x != y))[0])
-            return f"{field.name}{list(where)}: {np.atleast_1d(x)[where]} != {np.atleast_1d(y)[where]}"
+            x, y = np.atleast_1d(x), np.atleast_1d(y)
+            where = tuple(int(i) for i in np.argwhere(x != y)[0])
+            return f"{field.name}{list(where)}: {x[where]} != {y[where]}"
     return None

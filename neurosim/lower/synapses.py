@@ -122,7 +122,10 @@ def lower_synapses(
     for s in mapping.slices:
         local[s.layer][s.units] = np.arange(len(s.units))
     connections: list[Connection] = []
-    rows, targets, weights, classes = [], [], [], []
+    rows: list[np.ndarray] = []
+    targets: list[np.ndarray] = []
+    weights: list[np.ndarray] = []
+    classes: list[np.ndarray] = []
     n_rows = 0
     for index, layer in enumerate(network.layers):
         inputs = (np.zeros(layer.inputs, np.int64), np.arange(layer.inputs), (-1,)) if index == 0 \
@@ -142,7 +145,8 @@ def lower_synapses(
             rows.append(block[pos[source], position[index][unit]] + loc[source])
             targets.append(im.SUMS_PER_UNIT * number[index][unit] + sums[gate])
             weights.append(np.asarray(kernel.data, np.float32))
-            classes.append(np.full(n_rows - sum(map(len, classes)), row_class, np.int64))
+            new_rows = n_rows - sum(len(c) for c in classes)
+            classes.append(np.full(new_rows, row_class, np.int64))
     return _tables(np.concatenate(rows), np.concatenate(targets), np.concatenate(weights),
                    np.concatenate(classes), n_rows, chip, core_period), connections
 

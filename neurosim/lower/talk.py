@@ -40,7 +40,7 @@ def lower_talk(network: Network, mapping: Mapping, fabric: Fabric, connections: 
             wanted = np.concatenate([wanted, np.ones((len(members), 1), bool)], axis=1)
             delay_of[sender][host] = 0
         if mapping.keys == "core" and sender >= 0:
-            wanted = np.repeat(wanted.any(axis=0)[None, :], len(members), axis=0)
+            wanted = np.tile(wanted.any(axis=0), (len(members), 1))
         router = int(fabric.end_router[host if sender < 0 else sender])
         trees = forest.add(router, ends, base, wanted)
         if sender < 0:

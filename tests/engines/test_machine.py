@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines.machines import mesh, random_network, random_workload, small_image, spread
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.machines import mesh, random_network, random_workload, small_image, spread
 from neurosim import image as im
 from neurosim import trace
 from neurosim.engines.outcome import FINISHED, raise_unless_finished

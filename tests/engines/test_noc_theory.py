@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engines.machines import mesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from engines.machines import mesh
 from neurosim import image as im
 from neurosim import trace
 from neurosim.lower import lower_traffic

@@ -50,10 +50,8 @@ class Host(Stage):
 
     def complete(self, step: int) -> bool:
         """Closed loop: the token before must be out of the machine."""
-        if self.image.closed_loop and step > 0:
-            if self.markers[step - 1] < self.image.host_n_markers:
-                return False
-        return super().complete(step)
+        before_is_out = step == 0 or self.markers[step - 1] >= self.image.host_n_markers
+        return (before_is_out or not self.image.closed_loop) and super().complete(step)
 
     def offer(self, phase: int, port: int, kind: int, tree: int, step: int, value: float,
               offset: int, cause: Key) -> None:

@@ -89,12 +89,12 @@ class Router(Part):
     def credit(self, channel: int, vc: int, amount: int, cause: Key) -> None:
         """Room at the far end of an output came back."""
         output = self.outputs[channel - self.first_channel]
-        if output.credits[vc] < self.machine_max_need(channel):
+        if output.credits[vc] < self.largest_need(channel):
             output.credit_at[vc], output.credit_key[vc] = self.now, cause
         output.credits[vc] += amount
         self.ask(self.now)
 
-    def machine_max_need(self, channel: int) -> int:
+    def largest_need(self, channel: int) -> int:
         """Credits of the largest packet: with fewer than these a credit is worth waiting for."""
         return max(self.need(channel, kind) for kind in range(4))
 
@@ -142,7 +142,8 @@ class Router(Part):
         channel, out_vc, following = branch
         now, packet = self.now, copy.packet
         transfer = self.transfer(channel, packet.kind)
-        conditions = [(copy.ready_for(transfer), copy.arrival), (output.busy_until, output.busy_key)]
+        conditions = [(copy.ready_for(transfer), copy.arrival),
+                      (output.busy_until, output.busy_key)]
         if port.reader is not copy:
             conditions.append((port.free_at, port.free_key))
         if output.credits[out_vc] >= 0:

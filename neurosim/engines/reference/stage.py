@@ -213,4 +213,5 @@ class Stage(Part):
         self.ask(self.now)
 
     def finished(self) -> bool:
-        return self.image.sync == SYNC_NONE or (self.begun >= self.image.steps and not self.working())
+        done = self.begun >= self.image.steps and not self.working()
+        return done or self.image.sync == SYNC_NONE

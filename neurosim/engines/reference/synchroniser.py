@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any
 
 import simpy
@@ -47,8 +48,8 @@ class Synchroniser(Part):
     def release(self, superstep: int, tick: int, cause: Key) -> None:
         self.superstep = superstep
         for member in self.members:
-            stage = self.machine.parts[member]
-            self.machine.land(tick, member, SYNC, 0, lambda stage=stage: stage.released(cause))
+            released = partial(self.machine.parts[member].released, cause)
+            self.machine.land(tick, member, SYNC, 0, released)
 
     def finished(self) -> bool:
         return self.image.sync != SYNC_BARRIER or self.superstep == self.image.supersteps - 1
