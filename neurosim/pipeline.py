@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from neurosim.image import Image
 from neurosim.lower import SyncPlan, lower_network, lower_traffic
 from neurosim.mapping import map_network
 from neurosim.mapping.model import Mapping
+from neurosim.mapping.tables import require_tables_fit, table_use
 from neurosim.network.model import Network, Workload
 from neurosim.scenario import Scenario, load_scenario
 
@@ -90,6 +91,9 @@ def prepare(scenario: Scenario | str | Path, overrides: Sequence[str] = ()) -> P
         network = _network(scenario)
         workload = _workload(scenario, network)
         mapping = _mapping(scenario, network, workload, chip)
+        if chip.noc.table_entries is not None:
+            use = table_use(network, chip, mapping, markers=scenario.sync.kind == "dataflow")
+            require_tables_fit(use, chip)
         image = lower_network(
             network, workload, chip, mapping, _sync(scenario), scenario.seed,
             record_outputs="activity" in scenario.record,
@@ -112,11 +116,18 @@ def simulate(prepared: Prepared, engine: str | None = None,
         seconds = time.time() - started
         raise_unless_finished(image, outcome)
         task = _task(prepared, outcome.counters.host_values, progress)
-        return measure(
+        result = measure(
             name=scenario.name, scenario_sha256=scenario.sha256, resolved=scenario.resolved(),
             engine=name, seed=scenario.seed, network=prepared.network, workload=prepared.workload,
             chip=prepared.chip, mapping=prepared.mapping, image=image, counters=outcome.counters,
             task=task, trace=outcome.trace, wall={"started": started, "seconds": seconds})
+        return replace(result, draw=_draw)
+
+
+def _draw(result: Result, directory: Path) -> None:
+    from neurosim.report import write_figures
+
+    write_figures(result, directory)
 
 
 def _loaded(scenario: Scenario | str | Path, overrides: Sequence[str]) -> Scenario:
