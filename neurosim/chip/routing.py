@@ -54,28 +54,33 @@ def hops(router_xy: np.ndarray, src: np.ndarray, dst: np.ndarray) -> np.ndarray:
     return np.abs(router_xy[src] - router_xy[dst]).sum(axis=-1)
 
 
-def next_hops(
-    router_xy: np.ndarray, neighbours: np.ndarray, routing: str, destinations: np.ndarray
+def next_hop(
+    router_xy: np.ndarray, neighbours: np.ndarray, routing: str, at: np.ndarray, dst: np.ndarray
 ) -> np.ndarray:
-    """Next router on the way to each destination.
+    """Next router on the way from routers ``at`` to ``dst`` (element-wise, broadcast).
 
     Args:
         router_xy: [R, 2]; neighbours: [R, 4] (:class:`neurosim.chip.topology.NocArrays`).
         routing: ``xy`` or ``yx``.
-        destinations: [D] routers.
 
     Returns:
-        [R, D] int64: router itself at its own destination, -1 where the link is missing.
+        int64: the router itself where it is the destination, -1 where the link is missing.
     """
-    delta = router_xy[destinations][None, :, :] - router_xy[:, None, :]
+    delta = router_xy[dst] - router_xy[at]
     dx, dy = delta[..., 0], delta[..., 1]
     along_x = np.where(dx > 0, 0, 2)
     along_y = np.where(dy > 0, 1, 3)
-    x_now = (dx != 0) if routing == "xy" else (dy == 0)
-    output = np.where(x_now, along_x, along_y)
-    step = neighbours[np.arange(len(router_xy))[:, None], output]
-    arrived = (dx == 0) & (dy == 0)
-    return np.where(arrived, np.asarray(destinations)[None, :], step)
+    output = np.where((dx != 0) if routing == "xy" else (dy == 0), along_x, along_y)
+    return np.where((dx == 0) & (dy == 0), dst, neighbours[at, output])
+
+
+def next_hops(
+    router_xy: np.ndarray, neighbours: np.ndarray, routing: str, destinations: np.ndarray
+) -> np.ndarray:
+    """[R, D] :func:`next_hop` from every router to each of D ``destinations``."""
+    routers = np.arange(len(router_xy))
+    return next_hop(router_xy, neighbours, routing, routers[:, None],
+                    np.asarray(destinations)[None, :])
 
 
 def channel_dependencies(next_hop: np.ndarray, destinations: np.ndarray) -> np.ndarray:

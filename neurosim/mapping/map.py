@@ -14,6 +14,7 @@ from neurosim.mapping.fit import LayerPlan, count_cores
 from neurosim.mapping.model import Mapping, Slice
 from neurosim.mapping.partition import expected_work, source_rates
 from neurosim.mapping.placement import MAX_SWAP_CORES, place
+from neurosim.mapping.tables import require_tables_fit, table_use
 
 if TYPE_CHECKING:
     from neurosim.chip.schema import Chip
@@ -49,8 +50,9 @@ def map_network(
         seed: of the random placement.
 
     Raises:
-        MappingError: fewer cores than layers, or a layer that does not fit; the message says by
-            how many bytes the fullest core is over, and what would do.
+        MappingError: fewer cores than layers; a layer that does not fit (the message says by how
+            many bytes the fullest core is over, and what would do); or a routing table that
+            overflows after compression, where the chip file limits them.
     """
     _require_choice("mapping.partition", partition, PARTITIONS)
     _require_choice("mapping.keys", keys, KEYS)
@@ -70,7 +72,10 @@ def map_network(
         slices += [Slice(number, int(placed[len(slices) + n]), units)
                    for n, units in enumerate(groups)]
     memory = [use for plan, count in zip(plans, counts, strict=True) for use in plan.memory(count)]
-    return Mapping(tuple(slices), tuple(memory), int(chip.core.data_bytes), keys)
+    mapping = Mapping(tuple(slices), tuple(memory), int(chip.core.data_bytes), keys)
+    if chip.noc.table_entries is not None:
+        require_tables_fit(table_use(network, chip, mapping), chip)
+    return mapping
 
 
 def slice_traffic(
