@@ -10,7 +10,7 @@ import simpy
 
 from neurosim import image as im
 from neurosim import rules
-from neurosim.engines.reference.machine import Key, Machine, Overflow, Packet
+from neurosim.engines.reference.machine import Key, Machine, Packet
 from neurosim.engines.reference.stage import Stage
 from neurosim.trace import CREDIT, DELIVER, DROPPED, LAND, NO_CAUSE
 
@@ -131,7 +131,8 @@ class Core(Stage):
         for target, weight in zip(targets.tolist(), weights.tolist(), strict=True):
             total = sums[target - base] + rules.product(weight, packet.value)
             if not -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
-                raise Overflow(target // im.SUMS_PER_UNIT)
+                self.machine.overflow(target // im.SUMS_PER_UNIT)
+                continue
             sums[target - base] = total
         self.counters.synaptic_ops[self.index, image.row_class[row]] += end - begin
         self.row = None

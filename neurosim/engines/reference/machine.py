@@ -109,6 +109,7 @@ class Machine:
         self.counters = Counters.empty(image)
         self.records: list[tuple[int, ...]] | None = [] if want_trace else None
         self.overflow_unit = -1
+        self.last_tick = image.end_tick  # stop after it; -1: when nothing is left to do
         n_parts = image.sync_part + 1
         order = list(range(n_parts))
         if shuffle is not None:
@@ -146,6 +147,12 @@ class Machine:
         """Simulated time extends to the last thing that did something."""
         self.counters.end_tick = max(self.counters.end_tick, int(self.env.now))
 
+    def overflow(self, unit: int) -> None:
+        """A gate sum left its range.  The run ends with this tick, which is simulated in full, so
+        that the order of parts does not show; of several units the lowest is named."""
+        self.overflow_unit = unit if self.overflow_unit < 0 else min(self.overflow_unit, unit)
+        self.last_tick = int(self.env.now)
+
     def outcome(self) -> Outcome:
         image, counters = self.image, self.counters
         owed = counters.copies - counters.delivered - counters.dropped
@@ -166,10 +173,6 @@ class Machine:
         else:
             status = FINISHED
         return Outcome(counters, records, status, tuple(waiting), self.overflow_unit)
-
-
-class Overflow(Exception):
-    """A gate sum left its range; args: the unit."""
 
 
 def run(
@@ -194,12 +197,9 @@ def run(
     for part in machine.parts[image.first_core: image.sync_part]:
         part.ask(0)
     env, n = machine.env, 0
-    try:
-        while env.peek() != float("inf") and not 0 <= image.end_tick < env.peek():
-            env.step()
-            n += 1
-            if progress is not None and n % 4096 == 0:
-                progress(int((machine.counters.step_layer[:, -1:] >= 0).sum()))
-    except Overflow as overflow:
-        machine.overflow_unit = int(overflow.args[0])
+    while env.peek() != float("inf") and not 0 <= machine.last_tick < env.peek():
+        env.step()
+        n += 1
+        if progress is not None and n % 4096 == 0:
+            progress(int((machine.counters.step_layer[:, -1:] >= 0).sum()))
     return machine.outcome()

@@ -43,14 +43,17 @@ class Stage(Part):
     # --- beginning a token
 
     def begin(self) -> None:
-        """Begin the next token, or an empty superstep, if all that it waits for has come."""
-        if self.working():
+        """Begin the next token, or an empty superstep, if all that it waits for has come.
+
+        One an edge: where it leaves nothing to do and the next can begin as well, that waits for
+        the next edge, and nothing else needs to happen before.
+        """
+        if not self.can_begin():
             return
         if self.image.sync == SYNC_DATAFLOW:
-            if self.begun < self.image.steps and self.complete(self.begun):
-                self.clear(self.begun)
-                self.begin_token(self.begun)
-        elif self.latched:
+            self.clear(self.begun)
+            self.begin_token(self.begun)
+        else:
             self.latched -= 1
             self.superstep += 1
             self.reported = False
@@ -58,6 +61,15 @@ class Stage(Part):
                                    self.image.steps)
             if token >= 0:
                 self.begin_token(token)
+        if self.can_begin():
+            self.ask(self.now + 1)
+
+    def can_begin(self) -> bool:
+        if self.working():
+            return False
+        if self.image.sync == SYNC_DATAFLOW:
+            return self.begun < self.image.steps and self.complete(self.begun)
+        return self.latched > 0
 
     def begin_token(self, token: int) -> None:
         cause = max((self.sync_at, self.sync_key), (self.idle_since, self.last_end))[1]
