@@ -35,8 +35,15 @@ if TYPE_CHECKING:
 
 #: Called with (steps done, steps in all, what is going on).
 Progress = Callable[[int, int, str], None]
+#: Called as ``share(what, scenario, make)``: what ``make()`` returns, perhaps from an earlier call.
+Share = Callable[[str, Scenario, Callable[[], Any]], Any]
 #: Steps of the workload run on the functional model to learn the rates that mapping balances by.
 CALIBRATION_STEPS = 256
+
+
+def afresh(what: str, scenario: Scenario, make: Callable[[], Any]) -> Any:
+    """Share nothing: every run makes its own.  Sweeps pass something better."""
+    return make()
 
 
 @dataclass(frozen=True)
@@ -81,16 +88,18 @@ def check(scenario: Scenario | str | Path, overrides: Sequence[str] = ()) -> Pre
     return prepare(_loaded(scenario, overrides))
 
 
-def prepare(scenario: Scenario | str | Path, overrides: Sequence[str] = ()) -> Prepared:
-    """Load, map and lower a scenario."""
+def prepare(scenario: Scenario | str | Path, overrides: Sequence[str] = (),
+            share: Share = afresh) -> Prepared:
+    """Load, map and lower a scenario; ``share`` keeps what several scenarios have in common."""
     scenario = _loaded(scenario, overrides)
     with _located(scenario):
-        chip = _chip(scenario)
+        chip = share("chip", scenario, lambda: _chip(scenario))
         if scenario.network is None:
             return Prepared(scenario, None, None, chip, None, _traffic_image(scenario, chip))
-        network = _network(scenario)
-        workload = _workload(scenario, network)
-        mapping = _mapping(scenario, network, workload, chip)
+        network = share("network", scenario, lambda: _network(scenario))
+        workload = share("workload", scenario, lambda: _workload(scenario, network))
+        rates = share("rates", scenario, lambda: _rates(network, workload))
+        mapping = share("mapping", scenario, lambda: _mapping(scenario, network, rates, chip))
         if chip.noc.table_entries is not None:
             use = table_use(network, chip, mapping, markers=scenario.sync.kind == "dataflow")
             require_tables_fit(use, chip)
@@ -102,8 +111,8 @@ def prepare(scenario: Scenario | str | Path, overrides: Sequence[str] = ()) -> P
 
 
 def simulate(prepared: Prepared, engine: str | None = None,
-             progress: Progress | None = None) -> Result:
-    """Run a prepared scenario and measure it."""
+             progress: Progress | None = None, share: Share = afresh) -> Result:
+    """Run a prepared scenario and measure it; ``share`` as in :func:`prepare`."""
     from neurosim.measure import measure
 
     scenario, image = prepared.scenario, prepared.image
@@ -115,7 +124,7 @@ def simulate(prepared: Prepared, engine: str | None = None,
         outcome = run_engine(image, want_trace="trace" in scenario.record, progress=report)
         seconds = time.time() - started
         raise_unless_finished(image, outcome)
-        task = _task(prepared, outcome.counters.host_values, progress)
+        task = _task(prepared, outcome.counters.host_values, progress, share)
         result = measure(
             name=scenario.name, scenario_sha256=scenario.sha256, resolved=scenario.resolved(),
             engine=name, seed=scenario.seed, network=prepared.network, workload=prepared.workload,
@@ -199,12 +208,12 @@ def _window(scenario: Scenario, network: Network) -> int:
     return int(network.sidecar.get("window") or 0)
 
 
-def _mapping(scenario: Scenario, network: Network, workload: Workload, chip: Chip) -> Mapping:
+def _mapping(scenario: Scenario, network: Network, rates: list[np.ndarray], chip: Chip) -> Mapping:
     spec = scenario.mapping
     return map_network(
         network, chip, cores=scenario.chip.cores, partition=spec.partition,
         placement=spec.placement, cores_per_layer=spec.cores_per_layer, keys=spec.keys,
-        buffers=scenario.sync.buffers or 2, rates=_rates(network, workload), seed=scenario.seed)
+        buffers=scenario.sync.buffers or 2, rates=rates, seed=scenario.seed)
 
 
 def _rates(network: Network, workload: Workload) -> list[np.ndarray]:
@@ -229,20 +238,20 @@ def _traffic_image(scenario: Scenario, chip: Chip) -> Image:
                          spec.warmup, scenario.seed)
 
 
-def _task(prepared: Prepared, received: np.ndarray, progress: Progress | None) -> dict | None:
+def _task(prepared: Prepared, received: np.ndarray, progress: Progress | None,
+          share: Share) -> dict | None:
     """Task results: of the functional model over ``evaluate_tokens``, and of what the host
     received on the simulated steps, with the largest difference between the two's outputs."""
     workload, network, scenario = prepared.workload, prepared.network, prepared.scenario
     if workload is None or network is None or workload.targets is None:
         return None
     wanted = max(scenario.workload.evaluate_tokens or 0, workload.steps)
-    evaluated = workload if wanted == workload.steps else _workload(scenario, network, wanted)
-    assert evaluated.tokens is not None and evaluated.targets is not None
     if progress is not None:
         progress(0, 1, "evaluating the functional model")
-    functional = net.evaluate(network, evaluated.tokens, evaluated.targets, evaluated.window)
+    functional = share("task", scenario, lambda: _evaluate(scenario, network, workload, wanted))
     simulated = net.task_from_outputs(network, received, workload.targets)
-    reference = net.run_functional(network, workload.inputs, workload.window)[-1]
+    reference = share("reference", scenario, lambda: net.run_functional(
+        network, workload.inputs, workload.window)[-1])
     return {
         **_facts(functional),
         "simulated": {
@@ -250,6 +259,14 @@ def _task(prepared: Prepared, received: np.ndarray, progress: Progress | None) -
             "max_output_difference": float(np.abs(received - reference).max()),
         },
     }
+
+
+def _evaluate(scenario: Scenario, network: Network, workload: Workload, tokens: int) -> Any:
+    """The functional model's task result over that many tokens."""
+    if tokens != workload.steps:
+        workload = _workload(scenario, network, tokens)
+    assert workload.tokens is not None and workload.targets is not None
+    return net.evaluate(network, workload.tokens, workload.targets, workload.window)
 
 
 def _facts(task: Any) -> dict[str, float | int]:

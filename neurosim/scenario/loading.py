@@ -70,6 +70,20 @@ def is_chip_file(use: str) -> bool:
     return "/" in use or use.endswith((".yaml", ".yml"))
 
 
+def load_document(path: str | Path, overrides: Sequence[str] = ()) -> Document:
+    """Read a scenario file and apply overrides; nothing is validated yet.
+
+    Raises:
+        ScenarioError: as :func:`load_scenario`, for what cannot be read.
+    """
+    document = read_yaml(path)
+    if document.data.get("name") is None:
+        document.data["name"] = Path(path).stem
+    expand_short_forms(document)
+    apply_overrides(document, overrides)
+    return document
+
+
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     """Read and validate a scenario file.
 
@@ -81,10 +95,7 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
         ScenarioError: anything in the file, or the overrides, that cannot be; the message names
             file, line, column and key.  Further refusals are in the notes of the exception.
     """
-    document = read_yaml(path)
-    if document.data.get("name") is None:
-        document.data["name"] = Path(path).stem
-    return _validate(document, overrides, Path(path).parent)
+    return scenario_from_document(load_document(path, overrides), Path(path).parent)
 
 
 def scenario_from_data(
@@ -103,12 +114,21 @@ def scenario_from_data(
     text = json.dumps(data, sort_keys=True, default=str)
     document = Document("<memory>", json.loads(json.dumps(data, default=str)))
     document.sha256 = hashlib.sha256(text.encode()).hexdigest()
-    return _validate(document, overrides, Path(base_dir))
-
-
-def _validate(document: Document, overrides: Sequence[str], base_dir: Path) -> Scenario:
     expand_short_forms(document)
     apply_overrides(document, overrides)
+    return scenario_from_document(document, Path(base_dir))
+
+
+def scenario_from_document(document: Document, base_dir: Path) -> Scenario:
+    """Validate a document whose short forms are expanded.
+
+    Raises:
+        ScenarioError: as :func:`load_scenario`.
+    """
+    if "sweep" in document.data:
+        raise ScenarioError("sweep", "this file describes many runs, not one",
+                            f"neurosim sweep {document.file}, or a file without this block",
+                            document.locate("sweep", at_key=True))
     try:
         scenario = Scenario.model_validate(document.data)
     except ValidationError as error:

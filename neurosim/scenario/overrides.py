@@ -81,11 +81,20 @@ def apply_overrides(document: Document, overrides: Sequence[str]) -> None:
         ScenarioError: an unreadable override, or one that goes through a plain value.
     """
     for number, text in enumerate(overrides, start=1):
-        _apply(document, parse_override(text, number))
-        expand_short_forms(document)
+        apply_override(document, parse_override(text, number))
 
 
-def _apply(document: Document, override: Override) -> None:
+def apply_override(document: Document, override: Override) -> None:
+    """Set one key in the document, whose short forms are expanded before and after.
+
+    Raises:
+        ScenarioError: the key goes through a plain value, or to an item that a list has not.
+    """
+    _set(document, override)
+    expand_short_forms(document)
+
+
+def _set(document: Document, override: Override) -> None:
     if override.key.startswith(CHIP_KEYS + "."):
         parts = [*CHIP_KEYS.split("."), override.key[len(CHIP_KEYS) + 1 :]]
     else:
