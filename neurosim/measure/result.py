@@ -16,14 +16,14 @@ def _no_table() -> np.ndarray:
     return np.zeros(0, [("none", "i8")])
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
     """Everything measured in one run, SI units throughout (docs/reference/results.md).
 
     ``data`` is what ``result.json`` holds.  ``cores``, ``links`` and ``steps`` are structured
-    arrays, one row a core, a link, a step.  ``activity`` is ``{"layer0": [steps, units] float32,
-    ...}`` and ``trace`` records of :data:`neurosim.trace.RECORD` if they were recorded.  ``draw(result, directory)`` makes the pictures that :meth:`write`
-    is asked for; None makes none.
+    arrays, one row a core, a link, a step.  If they were recorded, ``activity`` is ``{"layer0":
+    [steps, units] float32, ...}`` and ``trace`` the records (:data:`neurosim.trace.RECORD`).
+    ``draw(result, directory)`` makes the pictures that :meth:`write` is asked for; None: none.
     """
 
     data: dict[str, Any]
@@ -47,12 +47,14 @@ class Result:
         """Label and value of what an architect reads first."""
         return summary.rows(self.data)
 
+    def __repr__(self) -> str:
+        return f"<Result of {self.data['scenario']['name']!r}, {self.data['steps']} steps>"
+
     def __str__(self) -> str:
         return summary.text(self.data)
 
     def write(self, directory: str | Path, figures: bool = True) -> Path:
-        """Write ``result.json``, the tables, ``activity.npz`` and ``trace.npz`` if recorded, and the
-        pictures.
+        """Write ``result.json``, the tables, what was recorded, and the pictures.
 
         All files go to a temporary folder that then takes the place of ``directory``, which is
         never half-written; older results in it are replaced as a whole.
