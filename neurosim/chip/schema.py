@@ -28,7 +28,7 @@ class Level(Section):
 
 
 class Noc(Section):
-    """Routers and links.  Zero-load latency of a hop: pipeline_cycles + link_cycles."""
+    """Routers and links.  Zero-load latency of a hop: pipeline + sync + link cycles."""
 
     clock_hz: Constant = quantity("Hz", "router clock", positive=True)
     flit_bits: Constant = quantity("bit", "bits a link moves per cycle", positive=True, whole=True)
@@ -41,7 +41,7 @@ class Noc(Section):
                                       positive=True, whole=True)
     credit_cycles: Constant = quantity("cycles", "freed slot to credit at the sender",
                                        positive=True, whole=True)
-    sync_cycles: Constant = quantity("cycles", "synchroniser between clock domains, at the router",
+    sync_cycles: Constant = quantity("cycles", "synchroniser of a router input, part of every hop",
                                      whole=True)
     routing: Literal["xy", "yx"] = "xy"
     virtual_channels: Constant = quantity("", "virtual channels per port", positive=True,
