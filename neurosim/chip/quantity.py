@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 
 _DECIMAL = {"": 1.0, "f": 1e-15, "p": 1e-12, "n": 1e-9, "u": 1e-6, "µ": 1e-6, "m": 1e-3,
             "k": 1e3, "K": 1e3, "M": 1e6, "G": 1e9, "T": 1e12}
@@ -35,7 +36,9 @@ def parse_quantity(value: object, unit: str) -> float:
         match = _TEXT.fullmatch(value)
         if match is None:
             raise ValueError(f"is not a number: {value!r}; {expected(unit)}")
-        number = float(match[1].replace("_", "")) * _factor(match[2], unit, value)
+        # In decimal, so that 16.7 ns is the float nearest to 1.67e-8: 16.7 * 1e-9 rounds twice.
+        factor = Decimal(repr(_factor(match[2], unit, value)))
+        number = float(Decimal(match[1].replace("_", "")) * factor)
     else:
         number = float(value)
     if not math.isfinite(number):
