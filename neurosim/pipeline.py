@@ -26,7 +26,6 @@ from neurosim.image import Image
 from neurosim.lower import SyncPlan, lower_network, lower_traffic
 from neurosim.mapping import map_network
 from neurosim.mapping.model import Mapping
-from neurosim.mapping.tables import require_tables_fit, table_use
 from neurosim.network.model import Network, Workload
 from neurosim.scenario import Scenario, load_scenario
 
@@ -100,9 +99,6 @@ def prepare(scenario: Scenario | str | Path, overrides: Sequence[str] = (),
         workload = share("workload", scenario, lambda: _workload(scenario, network))
         rates = share("rates", scenario, lambda: _rates(network, workload))
         mapping = share("mapping", scenario, lambda: _mapping(scenario, network, rates, chip))
-        if chip.noc.table_entries is not None:
-            use = table_use(network, chip, mapping, markers=scenario.sync.kind == "dataflow")
-            require_tables_fit(use, chip)
         image = lower_network(
             network, workload, chip, mapping, _sync(scenario), scenario.seed,
             record_outputs="activity" in scenario.record,
