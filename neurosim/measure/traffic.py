@@ -132,7 +132,7 @@ def zero_load_cycles(image: Image) -> float | None:
 
     For each pair: injection, at each router its cycles from arrival to grant and the latency of
     the output taken, and the tail's lag on the last channel (docs/reference/machine-model.md).
-    A hotspot's mean weighs its node's pairs by the hot fraction.  None without any pair.
+    A hotspot's pairs weigh as often as they are drawn.  None without any pair.
     """
     n, first = image.n_sources, image.first_source
     cycle = int(image.clock_period[first])
@@ -143,8 +143,9 @@ def zero_load_cycles(image: Image) -> float | None:
         pairs[np.arange(n), image.traffic_dest] = 1.0
     elif image.traffic_hot_fraction > 0.0:
         hot = int(image.traffic_dest[0])
-        pairs *= 1.0 - image.traffic_hot_fraction
-        pairs[:, hot] += image.traffic_hot_fraction
+        others = np.arange(n) != hot  # the hot node's own packets are uniform
+        pairs[others] *= 1.0 - image.traffic_hot_fraction
+        pairs[others, hot] += image.traffic_hot_fraction
     np.fill_diagonal(pairs, 0.0)
     weight = float(pairs.sum())
     return float((pairs * ticks).sum()) / weight / cycle if weight > 0 else None

@@ -169,7 +169,7 @@ def latency(result: Result) -> Figure | None:
         axes = figure.add_subplot()
         factor, prefix = style.scale(float(rows["latency_s"].max()))
         bottom = np.zeros(len(first))
-        colours: list[Any] = [*style.layer_colours(len(stages) - 1), "white"]
+        colours: list[Any] = [*style.layer_colours(len(stages) - 1), style.PALE]
         middle = rows["step"][first] + (counts - 1) / 2
         for name, colour in zip(stages, colours, strict=True):
             share = np.add.reduceat(rows[name], first) / counts * factor
