@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.image import ACK, DEST_FIXED, EVENT, HISTOGRAM_BINS, MARKER, TRAFFIC, Image
+from neurosim.image import ACK, DEST_FIXED, DEST_HOTSPOT, EVENT, HISTOGRAM_BINS, MARKER, TRAFFIC, Image
 from neurosim.measure.facts import Facts
 
 _NAMES = {"events": EVENT, "markers": MARKER, "acknowledgements": ACK, "traffic": TRAFFIC}
@@ -141,7 +141,7 @@ def zero_load_cycles(image: Image) -> float | None:
     if image.traffic_dest_kind == DEST_FIXED:
         pairs = np.zeros((n, n))
         pairs[np.arange(n), image.traffic_dest] = 1.0
-    elif image.traffic_hot_fraction > 0.0:
+    elif image.traffic_dest_kind == DEST_HOTSPOT:
         hot = int(image.traffic_dest[0])
         others = np.arange(n) != hot  # the hot node's own packets are uniform
         pairs[others] *= 1.0 - image.traffic_hot_fraction
