@@ -25,9 +25,10 @@ RUN = {"network", "chip", "mapping", "image", "trace"}
 ARROWS: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
-    "scenario": set(),
+    "files": set(),
+    "scenario": {"files"},
     "network": set(),
-    "chip": set(),
+    "chip": {"files"},
     "mapping": BELOW_MAPPING,
     "image": set(),
     "rules": set(),
@@ -37,7 +38,7 @@ ARROWS: dict[str, set[str]] = {
     "measure": RUN,
     "report": RUN | {"measure"},
     "pipeline": BELOW_LOWER | {"lower", "image", "engines", "trace", "measure", "report"},
-    "sweep": BELOW_LOWER | {"lower", "image", "engines", "measure", "report", "pipeline"},
+    "sweep": BELOW_LOWER | {"files", "lower", "image", "engines", "measure", "report", "pipeline"},
 }
 #: Parts on top, which may import anything.
 ON_TOP = {"cli", "__init__", "__main__"}

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_args
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from pydantic.config import JsonDict
 
-from neurosim.chip.quantity import parse_quantity
+from neurosim.files.units import DIMENSION, QuantityError, describe, parse_quantity
 
 Flag = Literal["measured", "derived", "simulated", "assumed", "given"]
 
@@ -108,11 +108,11 @@ def read_constant(raw: Any, unit: str, *, positive: bool, whole: bool) -> Consta
         raise ValueError(f"has the unknown flag {flag!r}; expected {', '.join(get_args(Flag))}")
     if flag == "assumed" and raw.get("range") is None:
         raise ValueError("is assumed, but has no range; expected range: [low, high]")
-    value = parse_quantity(raw["value"], unit)
+    value = _number(raw["value"], unit)
     bounds = raw.get("range") or [value, value]
     if not isinstance(bounds, list | tuple) or len(bounds) != 2:
-        raise ValueError(f"has the range {bounds!r}; expected [low, high]")
-    low, high = (parse_quantity(bound, unit) for bound in bounds)
+        raise ValueError(f"has the range {describe(bounds)}; expected [low, high]")
+    low, high = (_number(bound, unit) for bound in bounds)
     if min(value, low) < 0:
         raise ValueError(f"is negative: {min(value, low):g}; expected {_bound(positive)}")
     if positive and min(value, low) == 0:
@@ -123,6 +123,13 @@ def read_constant(raw: Any, unit: str, *, positive: bool, whole: bool) -> Consta
         raise ValueError(f"is {value:g}, outside its range [{low:g}, {high:g}]")
     return Constant(value=value, source=str(raw.get("source", "set by the user")), flag=flag,
                     low=low, high=high)
+
+
+def _number(raw: Any, unit: str) -> float:
+    try:
+        return parse_quantity(raw, DIMENSION[unit])
+    except QuantityError as error:
+        raise ValueError(f"{error.why}; expected {error.allowed}") from None
 
 
 def _bound(positive: bool) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from neurosim.chip.document import read_document
 from neurosim.chip.routing import check_routes
 from neurosim.chip.schema import Chip
 from neurosim.errors import Location, ScenarioError
+from neurosim.files.yaml_tree import read_yaml
 
 _SUFFIXES = (".yaml", ".yml")
 _SCENARIO = "set in the scenario"
@@ -164,8 +164,13 @@ def _find(
 
 def _read(path: Path, chain: tuple[Path, ...]) -> tuple[dict[str, Any], dict[str, Location]]:
     """A file's data laid over that of the file it includes."""
-    data, positions = read_document(path, "chip.include" if chain else "chip.use")
-    positions[""] = Location(path, 1, 1)
+    root = "chip.include" if chain else "chip.use"
+    try:
+        document = read_yaml(path, root)
+    except ScenarioError as error:
+        key = error.key if error.key == root else f"chip.{error.key}"
+        raise ScenarioError(key, error.why, error.allowed, error.location) from None
+    data, positions = document.data, {**document.keys, "": Location(path, 1, 1)}
     include = data.pop("include", None)
     if include is None:
         return data, positions

@@ -9,8 +9,8 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 from neurosim.errors import ScenarioError, UserError
-from neurosim.scenario.units import describe
-from neurosim.scenario.yaml_tree import Document, join
+from neurosim.files.units import describe
+from neurosim.files.yaml_tree import Document, join
 
 _TYPES = {
     "int_type": ("must be a whole number", "a whole number"),

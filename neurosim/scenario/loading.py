@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import PrivateAttr, ValidationError
 
 from neurosim.errors import Location, ScenarioError
+from neurosim.files.yaml_tree import Document, read_yaml
 from neurosim.scenario.complaints import refusal
 from neurosim.scenario.overrides import apply_overrides, expand_short_forms
 from neurosim.scenario.schema import Sections
-from neurosim.scenario.yaml_tree import Document, read_yaml
 
 #: Keys that name files which must exist.
 FILE_KEYS = (

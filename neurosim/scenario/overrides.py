@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from neurosim.errors import Location, ScenarioError
-from neurosim.scenario.yaml_tree import Document, join, parse_yaml
+from neurosim.files.yaml_tree import Document, join, parse_yaml
 
 #: Sections that may be written as one word, and the key that the word stands for.
 SHORT_FORMS = {"chip": "use", "sync": "kind"}

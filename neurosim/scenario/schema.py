@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, NoReturn, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from neurosim.scenario.units import Quantity, describe
+from neurosim.files.units import Quantity, describe
 
 SYNTHETIC_STEPS = 10
 

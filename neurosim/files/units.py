@@ -25,6 +25,11 @@ def _prefixed(unit: str, prefixes: dict[str, float], scale: float = 1.0) -> dict
     return {prefix + unit: factor * scale for prefix, factor in prefixes.items()}
 
 
+def _per(amount: str, counted: str) -> dict[str, float]:
+    """``pJ/bit`` and, because what is counted is clear, ``pJ``."""
+    return {**_prefixed(f"{amount}/{counted}", _SMALL), **_prefixed(amount, _SMALL)}
+
+
 #: Units of each dimension with their factor to SI (bytes count as the SI unit of ``size``).
 UNITS: dict[str, dict[str, float]] = {
     "time": {**_prefixed("s", _SMALL), "min": 60.0},
@@ -33,13 +38,22 @@ UNITS: dict[str, dict[str, float]] = {
     "bits": {**_prefixed("bit", _DECIMAL), **_prefixed("bit", _BINARY)},
     "data rate": {**_prefixed("bit/s", _DECIMAL), **_prefixed("B/s", _DECIMAL, 8.0)},
     "energy": _prefixed("J", _SMALL),
-    "energy per bit": _prefixed("J/bit", _SMALL),
-    "energy per byte": _prefixed("J/B", _SMALL),
+    "energy per bit": _per("J", "bit"),
+    "energy per byte": _per("J", "B"),
+    "energy per cycle": _per("J", "cycle"),
+    "rate": _prefixed("/s", _DECIMAL),
     "power": _prefixed("W", _SMALL),
     "voltage": _prefixed("V", _SMALL),
     "fraction": {"%": 0.01},
+    "cycles": {"cycles": 1.0, "cycle": 1.0},
+    "packets": {"packets": 1.0, "packet": 1.0},
     "number": {},
 }
+#: Dimension by its SI unit, for tables that say the unit.
+DIMENSION = {"s": "time", "Hz": "frequency", "B": "size", "bit": "bits", "bit/s": "data rate",
+             "J": "energy", "J/bit": "energy per bit", "J/B": "energy per byte",
+             "J/cycle": "energy per cycle", "1/s": "rate", "W": "power", "V": "voltage",
+             "cycles": "cycles", "packets": "packets", "": "number"}
 
 _NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?\d*|\.\d+)([eE][-+]?\d+)?")
 

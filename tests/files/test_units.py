@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neurosim.scenario.units import UNITS, Quantity, QuantityError, parse_quantity
+from neurosim.files.units import UNITS, Quantity, QuantityError, parse_quantity
 
 
 @pytest.mark.parametrize(
@@ -26,6 +26,12 @@ from neurosim.scenario.units import UNITS, Quantity, QuantityError, parse_quanti
         ("1_000 us", "time", 1e-3),
         (".5 W", "power", 0.5),
         ("80 %", "fraction", 0.8),
+        ("5 cycles", "cycles", 5),
+        ("8.3 pJ", "energy per cycle", 8.3e-12),
+        ("8.3 pJ/cycle", "energy per cycle", 8.3e-12),
+        ("0.15pJ/bit", "energy per bit", 0.15e-12),
+        ("2 Kibit", "bits", 2048),
+        ("64 packets", "packets", 64),
         (3, "time", 3.0),
         (0.25, "fraction", 0.25),
     ],

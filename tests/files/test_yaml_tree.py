@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from neurosim.errors import ScenarioError
-from neurosim.scenario.yaml_tree import MAX_BYTES, parse_yaml, read_yaml
+from neurosim.files.yaml_tree import MAX_BYTES, parse_yaml, read_yaml
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""What scenario and chip files have in common: YAML with places, and quantities with units."""
