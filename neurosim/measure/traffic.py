@@ -7,7 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from neurosim.image import ACK, DEST_FIXED, DEST_HOTSPOT, EVENT, HISTOGRAM_BINS, MARKER, TRAFFIC, Image
+from neurosim.image import (
+    ACK,
+    DEST_FIXED,
+    DEST_HOTSPOT,
+    EVENT,
+    HISTOGRAM_BINS,
+    MARKER,
+    TRAFFIC,
+    Image,
+)
 from neurosim.measure.facts import Facts
 
 _NAMES = {"events": EVENT, "markers": MARKER, "acknowledgements": ACK, "traffic": TRAFFIC}

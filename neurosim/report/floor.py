@@ -215,8 +215,7 @@ def _heat_maps(result: Result) -> Figure:
     extent = (x0 - 0.5, x0 + plan["width"] - 0.5, y0 - 0.5, y0 + plan["height"] - 0.5)
     for i, (label, values, name) in enumerate(maps):
         axes = figure.add_subplot(1, len(maps), i + 1)
-        colours = style.colour_map(name, 0.05, 1.0)
-        colours.set_bad(style.PALE)
+        colours = style.colour_map(name, 0.05, 1.0).with_extremes(bad=style.PALE)
         shown = axes.imshow(values, origin="lower", extent=extent, cmap=colours,
                             interpolation="nearest", vmin=0.0)
         axes.plot([hx], [hy], marker="s", markersize=7, markerfacecolor="none",
