@@ -42,6 +42,15 @@ def unpack(rank: int) -> tuple[int, int, int, int]:
     return rank >> _PART_BITS, rank & ((1 << _PART_BITS) - 1), kind, port
 
 
+def unpack_columns(rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Columns (phase, part, kind, port) of many ranks."""
+    port = rank & ((1 << _PORT_BITS) - 1)
+    rest = rank >> _PORT_BITS
+    kind = rest & ((1 << _KIND_BITS) - 1)
+    rest = rest >> _KIND_BITS
+    return rest >> _PART_BITS, rest & ((1 << _PART_BITS) - 1), kind, port
+
+
 def in_order(trace: np.ndarray) -> np.ndarray:
     """The trace sorted by key."""
     return trace[np.lexsort((trace["rank"], trace["tick"]))]

@@ -36,8 +36,10 @@ ARROWS: dict[str, set[str]] = {
     "lower": BELOW_LOWER | {"image", "rules"},
     "engines": {"image", "rules", "trace"},
     "measure": RUN,
-    "report": RUN | {"measure"},
-    "pipeline": BELOW_LOWER | {"lower", "image", "engines", "trace", "measure", "report"},
+    "explain": RUN | {"measure"},
+    "report": RUN | {"measure", "explain"},
+    "pipeline": BELOW_LOWER | {
+        "lower", "image", "engines", "trace", "measure", "explain", "report"},
     "sweep": BELOW_LOWER | {"files", "lower", "image", "engines", "measure", "report", "pipeline"},
 }
 #: Parts on top, which may import anything.

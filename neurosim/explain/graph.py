@@ -1,0 +1,312 @@
+"""All that every record waited for, so that a run can be timed anew with other costs.
+
+A record's cause is the condition met last; the others are put back here from the machine's rules:
+the part's earlier job, the output's earlier grant, the input port's earlier read, room at the far
+end, the step, every report of a barrier.  With the recorded costs the new times equal the old ones,
+tick by tick; with others they predict a run in which everything keeps its order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim import image as im
+from neurosim import trace
+from neurosim.explain.records import Records
+from neurosim.image import Image
+
+# What an edge's delay is made of.
+(NOTHING, JOB, LATENCY, TAIL, READY, WHOLE, TRANSFER, CREDIT, LOCAL_BUSY, REPORT, BARRIER, PERIOD,
+ CATCH_UP) = range(13)
+
+
+@dataclass(frozen=True)
+class Graph:
+    """Edges into every record: those of record i are ``ptr[i]`` .. ``ptr[i + 1]``.
+
+    ``source`` is the record waited for and ``sort`` what lies between the two.
+    """
+
+    records: Records
+    ptr: np.ndarray
+    source: np.ndarray
+    sort: np.ndarray
+
+
+class _Edges:
+    def __init__(self) -> None:
+        self.pieces: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def add(self, source: np.ndarray, target: np.ndarray, sort: int) -> None:
+        keep = (source >= 0) & (source < target)
+        self.pieces.append((source[keep], target[keep], np.full(int(keep.sum()), sort)))
+
+
+def build(records: Records) -> Graph:
+    """The graph of a run."""
+    edges = _Edges()
+    _jobs(records, edges)
+    _steps(records, edges)
+    _travel(records, edges)
+    _outputs(records, edges)
+    _credits(records, edges)
+    _barrier(records, edges)
+    source, target, sort = (np.concatenate(column) for column in zip(*edges.pieces, strict=True))
+    order = np.argsort(target, kind="stable")
+    ptr = np.searchsorted(target[order], np.arange(len(records) + 1))
+    return Graph(records, ptr, source[order], sort[order])
+
+
+# --- edges
+
+
+def previous(group: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+    """[N] for each record the last one before it of its group that is ``wanted``, or -1."""
+    n = len(group)
+    order = np.argsort(group, kind="stable")
+    position = np.where(wanted[order], np.arange(n), -1)
+    last = np.concatenate([[-1], np.maximum.accumulate(position)[:-1]]) if n else position
+    found = np.where(last >= 0, order[last], -1)
+    found = np.where((found >= 0) & (group[found] == group[order]), found, -1)
+    result = np.empty(n, np.int64)
+    result[order] = found
+    return result
+
+
+def _jobs(r: Records, edges: _Edges) -> None:
+    """A job starts after the part's last one ended, and ends after its duration."""
+    ended = previous(r.part, r.kind == trace.END)
+    starts, ends = np.flatnonzero(r.kind == trace.START), np.flatnonzero(r.kind == trace.END)
+    edges.add(ended[starts], starts, NOTHING)
+    edges.add(r.cause[ends], ends, JOB)
+    receives = starts[r.info[starts] == im.RECEIVE]
+    edges.add(r.delivery[receives], receives, READY)
+    updates = starts[r.info[starts] == im.UPDATE]
+    edges.add(previous(r.part, r.kind == trace.STEP)[updates], updates, NOTHING)
+    sends = starts[r.info[starts] == im.SEND]
+    edges.add(_offer_of(r)[r.packet[sends]], sends, NOTHING)
+
+
+def _offer_of(r: Records) -> np.ndarray:
+    result = np.full(len(r.packet_kind), -1, np.int64)
+    made = np.flatnonzero(r.kind == trace.OFFER)
+    result[r.packet[made]] = made
+    return result
+
+
+def _steps(r: Records, edges: _Edges) -> None:
+    """A step begins after the part's earlier work, its release, and (host) what it awaits."""
+    steps = np.flatnonzero(r.kind == trace.STEP)
+    # A stage that overran several global ticks catches up with one of them a clock edge.
+    edges.add(r.cause[steps], steps, CATCH_UP if r.image.sync == im.SYNC_TICK else NOTHING)
+    edges.add(previous(r.part, r.kind == trace.END)[steps], steps, NOTHING)
+    member = r.part != r.image.sync_part
+    edges.add(previous(r.part, (r.kind == trace.SYNC) & member)[steps], steps, NOTHING)
+    # Traffic sources offer whatever happens.
+    offers = np.flatnonzero((r.kind == trace.OFFER) & ~r.at_source)
+    edges.add(r.cause[offers], offers, NOTHING)
+    if r.image.sync == im.SYNC_DATAFLOW:
+        _host_waits(r, edges, steps[r.part[steps] == r.image.first_host])
+
+
+def _host_waits(r: Records, edges: _Edges, steps: np.ndarray) -> None:
+    """The host's step u waits for acknowledgements of step u - banks; in a closed loop also for
+    the markers of step u - 1."""
+    image = r.image
+    waits = [(im.ACK, image.n_sums)] + ([(im.MARKER, 1)] if image.closed_loop else [])
+    at = np.full(image.steps, -1, np.int64)
+    at[r.step[steps]] = steps
+    took = (r.part == image.first_host) & (r.kind == trace.DELIVER)
+    for kind, behind in waits:
+        index = np.flatnonzero(took & (r.info == kind))
+        following = r.step[index] + behind
+        inside = following < image.steps
+        edges.add(index[inside], at[following[inside]], NOTHING)
+
+
+def _travel(r: Records, edges: _Edges) -> None:
+    """A packet leaves, crosses channels, and arrives."""
+    injects = np.flatnonzero(r.kind == trace.INJECT)
+    network = injects[~r.at_source[injects]]
+    edges.add(r.cause[network], network, NOTHING)
+    sourced = injects[r.at_source[injects]]
+    edges.add(_offer_of(r)[r.packet[sourced]], sourced, NOTHING)
+    edges.add(previous(r.part, r.kind == trace.INJECT)[sourced], sourced, LOCAL_BUSY)
+    arrives = np.flatnonzero(r.kind == trace.ARRIVE)
+    edges.add(r.cause[arrives], arrives, LATENCY)
+    ends = np.flatnonzero((r.kind == trace.DELIVER) | (r.kind == trace.DROPPED))
+    edges.add(r.cause[ends], ends, TAIL)
+    grants = np.flatnonzero(r.kind == trace.GRANT)
+    edges.add(r.arrival[grants], grants, WHOLE)
+
+
+def _outputs(r: Records, edges: _Edges) -> None:
+    """A grant follows the output's last one, and the last read of its input port."""
+    is_grant = r.kind == trace.GRANT
+    grants = np.flatnonzero(is_grant)
+    edges.add(previous(np.where(is_grant, r.port, -1), is_grant)[grants], grants, TRANSFER)
+    # Reads of a port: one a copy, over when the longest transfer of its grants is.
+    port = np.full(len(r), -1, np.int64)
+    port[grants] = r.port[r.arrival[grants]]
+    slowest, last = _branches(r, grants)
+    head = np.flatnonzero(last >= 0)  # one record a copy: its arrival
+    order = head[np.lexsort((last[head], r.port[head]))]
+    same = r.port[order[1:]] == r.port[order[:-1]]
+    before = np.full(len(r), -1, np.int64)
+    before[order[1:][same]] = order[:-1][same]
+    earlier = before[r.arrival[grants]]
+    for ends in (slowest, last):
+        edges.add(np.where(earlier >= 0, ends[earlier], -1), grants, TRANSFER)
+    cause = r.cause[grants]
+    read = (r.kind[cause] == trace.GRANT) & (r.part[cause] == r.part[grants])
+    edges.add(cause[read], grants[read], TRANSFER)
+
+
+def _branches(r: Records, grants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[N] for each arrival the grant of its copy whose transfer ends last, and the last grant."""
+    result = []
+    for finish in (r.tick[grants] + r.transfer[grants], grants):
+        order = grants[np.lexsort((grants, finish))]
+        which = np.full(len(r), -1, np.int64)
+        which[r.arrival[order]] = order  # the last assignment of an arrival stays
+        result.append(which)
+    return result[0], result[1]
+
+
+def _credits(r: Records, edges: _Edges) -> None:
+    """Room at the far end: the k-th packet of a channel waits until enough earlier ones have left.
+
+    Queues are first in, first out, so places free in the order in which they were taken.
+    """
+    image = r.image
+    grants = np.flatnonzero(r.kind == trace.GRANT)
+    sends = np.flatnonzero(
+        ((r.kind == trace.START) & (r.info == im.SEND)) | ((r.kind == trace.INJECT) & r.at_source))
+    takes = np.sort(np.concatenate([grants, sends]))
+    granted = r.kind[takes] == trace.GRANT
+    channel = np.where(granted, r.port[takes],
+                       image.n_outputs + r.part[takes] - image.n_routers)
+    vc = np.where(granted, r.info[takes], 0)
+    bits = image.packet_bits[r.packet_kind[r.packet[takes]]]
+    need = np.where(image.ch_port[channel] < 0, 1, -(-bits // image.flit_bits))
+    leaves, last = _leaving(r, takes, channel, grants)
+    queue = channel * image.n_vcs + vc
+    order = np.argsort(queue, kind="stable")
+    total = np.cumsum(need[order])
+    starts = np.flatnonzero(np.diff(queue[order], prepend=-1))
+    base = np.repeat(total[starts] - need[order][starts], np.diff([*starts, len(order)]))
+    # Within the queue: the first packet whose departure leaves room for this one.
+    wanted = total - image.ch_credits[channel[order]]
+    limited = (image.ch_credits[channel[order]] >= 0) & (wanted > base)
+    freeing = np.searchsorted(total, wanted[limited])
+    taker, freed_by = takes[order[limited]], order[freeing]
+    for ends in (leaves, last):
+        edges.add(ends[freed_by], taker, CREDIT)
+
+
+def _leaving(r: Records, takes: np.ndarray, channel: np.ndarray,
+             grants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For each place taken the record that frees it: a router's last transfers of the copy, or
+    the receive job at a core."""
+    far = r.image.ch_part[channel]
+    n_parts = r.image.sync_part + 1
+    slowest, last = _branches(r, grants)
+    arrives = np.flatnonzero(r.kind == trace.ARRIVE)
+    receives = np.flatnonzero((r.kind == trace.START) & (r.info == im.RECEIVE))
+    there = np.concatenate([arrives, receives])
+    code = r.packet[there] * n_parts + r.part[there]
+    order = np.argsort(code, kind="stable")
+    wanted = r.packet[takes] * n_parts + far
+    at = np.minimum(np.searchsorted(code[order], wanted), max(0, len(order) - 1))
+    if not len(order):
+        nothing = np.full(len(takes), -1, np.int64)
+        return nothing, nothing
+    found = np.where(code[order[at]] == wanted, there[order[at]], -1)
+    arrived = (found >= 0) & (r.kind[found] == trace.ARRIVE)
+    return (np.where(arrived, slowest[found], found), np.where(arrived, last[found], found))
+
+
+def _barrier(r: Records, edges: _Edges) -> None:
+    """A release follows every report since the one before; all members' are at once."""
+    image = r.image
+    syncs = np.flatnonzero(r.kind == trace.SYNC)
+    if image.sync == im.SYNC_TICK:
+        edges.add(r.cause[syncs], syncs, PERIOD)
+    if image.sync != im.SYNC_BARRIER:
+        return
+    at_sync = r.part[syncs] == image.sync_part
+    reports, releases = syncs[at_sync], syncs[~at_sync]
+    edges.add(r.cause[reports], reports, REPORT)
+    first = releases[r.part[releases] == image.first_core]
+    superstep = np.full(image.supersteps + 1, -1, np.int64)
+    superstep[r.info[first]] = first
+    others = releases[r.part[releases] != image.first_core]
+    edges.add(superstep[r.info[others]], others, NOTHING)
+    # A report lands before the release that it lets happen, barrier_ticks earlier at least.
+    following = np.searchsorted(r.tick[first], r.tick[reports], side="right")
+    inside = following < len(first)
+    target = first[following[inside]]
+    seen = reports[inside] <= r.cause[target]
+    edges.add(reports[inside][seen], target[seen], BARRIER)
+
+
+def delays(graph: Graph, image: Image, job: np.ndarray) -> np.ndarray:
+    """Ticks of every edge on ``image``; ``job`` [N] holds the duration of the job at its end."""
+    r = graph.records
+    target = np.repeat(np.arange(len(r)), np.diff(graph.ptr))
+    source, sort = graph.source, graph.sort
+    result = np.zeros(len(source), np.int64)
+    transfer = r.transfer_in(image)
+
+    def put(which: int, ticks: np.ndarray) -> None:
+        mask = sort == which
+        result[mask] = ticks[mask]
+
+    part = r.part[target]
+    ready = image.ready_cycles[part] * image.clock_period[part]
+    port = np.where(r.kind[target] == trace.ARRIVE, r.port[target], 0)
+    came = np.where(r.kind[source] == trace.GRANT, r.port[source], 0)
+    put(JOB, job[target])
+    put(READY, ready)
+    if len(image.in_channel):
+        put(LATENCY, image.ch_latency[image.in_channel[port]])
+        put(TAIL, image.ch_latency[came] + transfer[source] - image.ch_cycle[came])
+        put(WHOLE, ready + _store(r, image, source, transfer[target]))
+    put(TRANSFER, transfer[source])
+    put(CREDIT, _credit_delay(r, image, source, target, transfer))
+    put(LOCAL_BUSY, _source_transfer(image, part))
+    put(REPORT, np.full(len(source), image.report_ticks))
+    put(BARRIER, np.full(len(source), image.barrier_ticks))
+    put(PERIOD, np.full(len(source), image.tick_period))
+    period = r.image.clock_period[part]
+    put(CATCH_UP, np.maximum(0, r.tick[target] - r.tick[source] - period + 1))
+    return result
+
+
+def _store(r: Records, image: Image, arrival: np.ndarray, transfer: np.ndarray) -> np.ndarray:
+    """Ticks that a head waits for its tail, where the output is faster than the channel before."""
+    arrives = r.kind[arrival] == trace.ARRIVE
+    channel = image.in_channel[np.where(arrives, r.port[arrival], 0)]
+    number = np.where(arrives, r.packet[arrival], 0)
+    bits = image.packet_bits[r.packet_kind[number]] if len(r.packet_kind) else number
+    came = -(-bits // image.ch_width[channel]) * image.ch_cycle[channel]
+    return np.where(transfer < came, came - image.ch_cycle[channel], 0)
+
+
+def _credit_delay(r: Records, image: Image, source: np.ndarray, target: np.ndarray,
+                  transfer: np.ndarray) -> np.ndarray:
+    """From a slot's last transfer (a core's receive job) to the credit's landing."""
+    granted = r.kind[target] == trace.GRANT
+    channel = np.where(granted, r.port[target],
+                       image.n_outputs + np.clip(r.part[target] - image.n_routers, 0, None))
+    channel = np.minimum(channel, len(image.ch_owner) - 1)
+    return transfer[source] + image.ch_credit_delay[channel]
+
+
+def _source_transfer(image: Image, part: np.ndarray) -> np.ndarray:
+    channel = np.minimum(image.n_outputs + np.clip(part - image.n_routers, 0, None),
+                         len(image.ch_owner) - 1)
+    bits = int(image.packet_bits[im.TRAFFIC])
+    return -(-bits // image.ch_width[channel]) * image.ch_cycle[channel]

@@ -1,0 +1,77 @@
+"""Names of the machine's parts and channels, as users know them from the chip file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from neurosim.image import Image
+from neurosim.measure.facts import Facts
+
+#: Sorts of places, for tables by core, link and so on.
+SORTS = ("core", "link", "router", "local channel", "host", "synchroniser", "source")
+CORE, LINK, ROUTER, CHANNEL, HOST, SYNCHRONISER, SOURCE = range(7)
+
+
+@dataclass(frozen=True)
+class Places:
+    """Labels of places: parts by their number, channels by the number of parts + theirs."""
+
+    image: Image
+    router_xy: np.ndarray  # [R, 2]
+    core_ids: np.ndarray  # [C] the chip's numbers of the image's cores
+
+    @staticmethod
+    def of(facts: Facts) -> Places:
+        return Places(facts.image, facts.chip.noc_arrays.router_xy, facts.core_ids)
+
+    @property
+    def first_channel(self) -> int:
+        return self.image.sync_part + 1
+
+    def sort(self, place: int) -> int:
+        """Which of :data:`SORTS` a place is."""
+        image = self.image
+        if place < self.first_channel:
+            for first, sort in ((image.sync_part, SYNCHRONISER), (image.first_host, HOST),
+                                (image.first_source, SOURCE), (image.first_core, CORE)):
+                if place >= first:
+                    return sort
+            return ROUTER
+        channel = place - self.first_channel
+        ends = (int(image.ch_owner[channel]), int(image.ch_part[channel]))
+        if any(image.first_host <= end < image.sync_part for end in ends):
+            return HOST
+        return LINK if all(end < image.n_routers for end in ends) else CHANNEL
+
+    def label(self, place: int) -> str:
+        """A place for a person: ``core 7 (2,3)``, ``link (1,2) to (2,2)``, ..."""
+        if place < self.first_channel:
+            return self._part(place)
+        channel = place - self.first_channel
+        start, end = int(self.image.ch_owner[channel]), int(self.image.ch_part[channel])
+        if self.sort(place) == LINK:
+            return f"link {self._xy(start)} to {self._xy(end)}"
+        return f"{self._part(start)} to {self._part(end)}"
+
+    def core(self, place: int) -> int:
+        """The chip's number of the core at ``place``."""
+        return int(self.core_ids[place - self.image.first_core])
+
+    def _part(self, part: int) -> str:
+        image = self.image
+        if part >= image.sync_part:
+            return "barrier" if image.tick_period <= 1 else "global tick"
+        if part >= image.first_host:
+            return "host"
+        if part >= image.first_source:
+            return f"source {part - image.first_source}"
+        if part >= image.first_core:
+            router = int(image.ch_part[image.injection_channel(part)])
+            return f"core {self.core(part)} {self._xy(router)}"
+        return f"router {self._xy(part)}"
+
+    def _xy(self, router: int) -> str:
+        x, y = self.router_xy[router]
+        return f"({x},{y})"

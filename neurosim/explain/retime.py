@@ -1,0 +1,111 @@
+"""Times of a run's records under other costs, in one pass over what they waited for."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from neurosim import image as im
+from neurosim import trace
+from neurosim.explain.graph import REPORT, Graph, delays
+from neurosim.explain.records import Records
+from neurosim.image import Image
+
+
+def retime(graph: Graph, image: Image | None = None,
+           job: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Times and causes of all records on ``image``, everything keeping its recorded order.
+
+    Args:
+        image: the same machine with other costs (default: the recorded one).
+        job: [N] durations of jobs at their ends (default: :func:`job_durations`).
+
+    Returns:
+        tick [N], cause [N].
+    """
+    r = graph.records
+    image = image or r.image
+    job = job_durations(r, image) if job is None else job
+    decide = (r.phase == trace.DECIDE).astype(np.int64)
+    period = np.where(decide == 1, image.clock_period[r.part], 1)
+    phase = np.where(decide == 1, image.clock_phase[r.part], 0)
+    # Reports leave on an edge of their sender's clock.
+    sender = image.clock_period[r.part[graph.source]] * (graph.sort == REPORT)
+    offset = image.clock_phase[r.part[graph.source]]
+    return _pass()(graph.ptr, graph.source, delays(graph, image, job), r.tick, period, phase,
+                   sender, offset)
+
+
+def job_durations(records: Records, image: Image) -> np.ndarray:
+    """[N] at every END the duration of its job on ``image``: recorded, less the recorded cost and
+    plus the new one; rows of a core scale by the mean of their costs."""
+    old, r = records.image, records
+    ends = np.flatnonzero(r.kind == trace.END)
+    result = np.zeros(len(r), np.int64)
+    took = r.tick[ends] - r.tick[r.cause[ends]]
+    result[ends] = took + _fixed(r, ends, image) - _fixed(r, ends, old)
+    core = r.part[ends] - old.first_core
+    rows = (r.info[ends] == im.ACCUMULATE) & (core < old.n_cores)
+    if rows.any():
+        before, after = row_load(r, old), row_load(r, image)
+        scale = after / np.maximum(before, 1)
+        result[ends[rows]] = np.rint(took[rows] * scale[core[rows]]).astype(np.int64)
+    return np.maximum(result, 0)
+
+
+def row_load(records: Records, image: Image) -> np.ndarray:
+    """[C] sum of a core's row costs; rows of a core follow one another in the image."""
+    core_of = image.syn_target // im.SUMS_PER_UNIT
+    entries = np.diff(image.row_ptr)
+    some = np.flatnonzero(entries > 0)
+    unit = core_of[image.row_ptr[some]]
+    core = np.searchsorted(image.unit_ptr, unit, side="right") - 1
+    return np.bincount(core, weights=image.row_ticks[some], minlength=image.n_cores)
+
+
+def _fixed(r: Records, ends: np.ndarray, image: Image) -> np.ndarray:
+    """Cost of receive, update and send jobs; 0 for rows."""
+    core = r.part[ends] - image.first_core
+    at_core = core < image.n_cores
+    core = np.where(at_core, core, 0)
+    number = r.packet[ends]
+    kinds = np.where(number < 0, 0, r.packet_kind[np.maximum(number, 0)]) if len(
+        r.packet_kind) else np.zeros(len(ends), np.int64)
+    channel = image.n_outputs + r.part[ends] - image.n_routers
+    transfer = -(-image.packet_bits[kinds] // image.ch_width[channel]) * image.ch_cycle[channel]
+    if image.n_cores == 0:
+        return np.zeros(len(ends), np.int64)
+    sends = np.where(at_core, image.send_ticks[core], image.host_send_ticks)
+    job = r.info[ends]
+    result = np.where(job == im.SEND, np.maximum(sends, transfer), 0)
+    result = np.where(job == im.UPDATE, image.update_ticks[core], result)
+    return np.where(job == im.RECEIVE, image.receive_ticks[core, np.minimum(kinds, im.ACK)], result)
+
+
+@cache
+def _pass() -> Any:
+    """The pass, compiled: a million records and their edges take some ten milliseconds."""
+    import numba
+
+    return numba.njit(cache=False)(_times)
+
+
+def _times(ptr: np.ndarray, source: np.ndarray, delay: np.ndarray, tick: np.ndarray,
+           period: np.ndarray, phase: np.ndarray, sender: np.ndarray,
+           offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    new, cause = tick.copy(), np.full(len(tick), -1, np.int64)
+    for i in range(len(tick)):
+        latest = -1
+        for e in range(ptr[i], ptr[i + 1]):
+            since = new[source[e]]
+            if sender[e] > 0:
+                since += (offset[e] - since) % sender[e]
+            at = since + delay[e]
+            # Of conditions met at once the later record counts, as in a trace.
+            if at > latest or (at == latest and source[e] > cause[i]):
+                latest, cause[i] = at, source[e]
+        if latest >= 0:
+            new[i] = latest + (phase[i] - latest) % period[i]
+    return new, cause
