@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 150
+#: Longer names of scenarios are cut in headings.
+LONGEST_NAME = 28
 DARK, MIDDLE, LIGHT, PALE = "#222222", "#767676", "#bdbdbd", "#ececec"
 BLUE, SKY, VERMILION, ORANGE, GREEN, PURPLE = (
     "#0072b2", "#56b4e9", "#d55e00", "#e69f00", "#009e73", "#cc79a7")
@@ -42,6 +44,8 @@ _RC: dict[Any, Any] = {
     "figure.dpi": DPI,
     "savefig.dpi": DPI,
     "svg.hashsalt": "neurosim",
+    # Names of scenarios and chips are no formulas.
+    "text.parse_math": False,
     "path.simplify": True,
 }
 
@@ -81,7 +85,9 @@ def heading(axes: Axes, data: Mapping[str, Any], what: str) -> None:
     chip = data["provenance"]["chip"]
     steps = data["steps"]
     length = f", {steps:,} step{'s' if steps > 1 else ''}" if steps else ""
-    axes.set_title(f"{data['scenario']['name']}: {what}\n", fontweight="bold", color=DARK)
+    name = " ".join(str(data["scenario"]["name"]).split())
+    short = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+    axes.set_title(f"{short}: {what}\n", fontweight="bold", color=DARK)
     axes.annotate(f"{chip['name']} at {chip['level']}{length}", (0.0, 1.0), (0, 5),
                   xycoords="axes fraction", textcoords="offset points", color=MIDDLE, fontsize=8.5,
                   va="bottom", ha="left")

@@ -30,6 +30,10 @@ SHAPES = {
 }
 
 
+#: Longer than a heading has room for, and no formula.
+NAME = "a_scenario's $name$ $ of many more letters than fit a narrow picture"
+
+
 def draw(name: str, what: str) -> Result:
     return shaped(*SHAPES[name], name=what)
 
@@ -65,7 +69,7 @@ def overlap(a: tuple[float, ...], b: tuple[float, ...]) -> bool:
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("name", FIGURES)
 def test_no_text_over_text_or_off_the_page(shape: str, name: str):
-    figure = FIGURES[name](draw(shape, "a scenario's name"))
+    figure = FIGURES[name](draw(shape, NAME))
     assert figure is not None
     found = shown(figure)
     assert found
