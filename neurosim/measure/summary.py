@@ -66,7 +66,8 @@ def _task(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def _time(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     latency = data["latency_s"]
-    found = [("simulated time", f"{si(latency['total'], 's')}, {data['steps']} steps")]
+    steps = f", {data['steps']} steps" if data["steps"] else ""
+    found = [("simulated time", si(latency["total"], "s") + steps)]
     if latency["per_step_mean"] is not None:
         found.append(("latency of a step", f"{si(latency['per_step_mean'], 's')} mean, "
                                            f"{si(latency['per_step_p99'], 's')} p99"))

@@ -167,7 +167,7 @@ def _draw_links(axes: Axes, result: Result) -> Any:
     axes.add_collection(PolyCollection(idle, facecolor="white", edgecolor=style.LIGHT,
                                        linewidth=0.5, zorder=3))
     drawn = PolyCollection(used, cmap=style.colour_map("YlOrRd", 0.15, 1.0),
-                           edgecolor=style.MIDDLE, linewidth=0.4, zorder=4)
+                           edgecolor=style.MIDDLE, linewidth=0.4, zorder=7)
     drawn.set_array(percent[rows["packets"] > 0])
     drawn.set_clim(0.0, max(float(percent.max(initial=0.0)), 1e-3))
     axes.add_collection(drawn)
