@@ -22,15 +22,16 @@ class OperationCounts:
     """Totals over the steps; layers only, but for the two decoder figures.
 
     ``events``: non-zero outputs of units.
-    ``synaptic_ops``: stored weights met by those events, in the own and the next layer's kernels.
-    ``input_macs``: stored weights of layer 0's input kernel met by non-zero inputs.
-    ``macs_effective`` = input_macs + synaptic_ops.
+    ``synaptic_ops``: stored weights met by those events and by non-zero inputs.
+    ``input_macs``: of these, the ones of layer 0's input kernel.
+    ``macs_effective``: the same as synaptic_ops, since nothing is ever lost here.
     ``macs_effective_recurrent``: only recurrent products are discounted by activity; every input
     kernel counts all its stored weights on every step, as in the tables of arXiv 2206.06178.
     ``macs_dense``: all positions of all kernels on every step.
     ``elementwise_macs``: r * q_g, (1 - z) * g and z * h, three a unit and step, not in the above.
     ``neuron_updates``: units times steps (``egru`` and ``replay`` layers alike).
-    ``decoder_macs``: decoder weights met by the last layer's events; ``decoder_macs_dense``: all.
+    ``decoder_macs``: all positions of the decoder; ``decoder_macs_gated``: non-zero weights met
+    by the last layer's events.
     """
 
     events: int
@@ -42,7 +43,7 @@ class OperationCounts:
     elementwise_macs: int
     neuron_updates: int
     decoder_macs: int
-    decoder_macs_dense: int
+    decoder_macs_gated: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Sparsity:
     ``weight``: positions of all kernels without a stored weight.  ``activity``: outputs that are
     zero, over all units and steps (unit-weighted, as the EGRU papers count).
     ``activity_fanout_weighted``: each unit weighted by its stored outgoing weights in own and next
-    layer: 1 - synaptic_ops / what they were if all units fired.
+    layer: 1 - what its events met / what they met if all units fired.
     """
 
     weight: float
@@ -85,7 +86,7 @@ def count_operations(
         positions = network.decoder_weight.size
     return OperationCounts(
         events=int(sum(counts.sum() for counts in fired)),
-        synaptic_ops=sum(forward[1:]) + sum(recurrent),
+        synaptic_ops=sum(forward) + sum(recurrent),
         macs_effective=sum(forward) + sum(recurrent),
         macs_effective_recurrent=steps * sum(int(layer.kernel.nnz) for layer in layers)
         + sum(recurrent),
@@ -93,8 +94,8 @@ def count_operations(
         input_macs=forward[0],
         elementwise_macs=3 * units * steps,
         neuron_updates=units * steps,
-        decoder_macs=int(decoder @ fired[-1]),
-        decoder_macs_dense=steps * positions,
+        decoder_macs=steps * positions,
+        decoder_macs_gated=int(decoder @ fired[-1]),
     )
 
 
