@@ -16,10 +16,14 @@ from typer.main import get_command
 from neurosim._version import __version__
 from neurosim.cli.check import check
 from neurosim.cli.chips import chips
+from neurosim.cli.compare import compare
+from neurosim.cli.console import Interrupted
 from neurosim.cli.import_ import import_
+from neurosim.cli.plot import plot
 from neurosim.cli.run import run
 from neurosim.cli.schema import schema
 from neurosim.cli.show import show
+from neurosim.cli.sweep import sweep
 from neurosim.errors import UserError
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
@@ -37,6 +41,9 @@ app.command("show")(show)
 app.command("schema")(schema)
 app.command("chips")(chips)
 app.command("import")(import_)
+app.command("sweep")(sweep)
+app.command("plot")(plot)
+app.command("compare")(compare)
 
 
 def _version(wanted: bool) -> None:
@@ -65,6 +72,9 @@ def execute(arguments: Sequence[str]) -> int:
         return REFUSED
     except typer.TyperException as error:
         return _usage(error)
+    except Interrupted as stop:
+        print(f"neurosim: interrupted, {stop}", file=sys.stderr)
+        return INTERRUPTED
     except (KeyboardInterrupt, typer.Abort):
         code = INTERRUPTED
     if code == INTERRUPTED:

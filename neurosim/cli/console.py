@@ -6,6 +6,10 @@ import sys
 from collections.abc import Iterable, Sequence
 
 
+class Interrupted(Exception):
+    """A command was interrupted but keeps something; the message says what."""
+
+
 def print_rows(title: str, rows: Iterable[tuple[str, str]]) -> None:
     """Labels with their values under a title; fits 60 columns if the values do."""
     pairs = [(label, value) for label, value in rows]

@@ -8,5 +8,9 @@ def schema() -> None:
     import json
 
     from neurosim.scenario import json_schema
+    from neurosim.sweep.schema import json_schema as sweep_schema
 
-    print(json.dumps(json_schema(), indent=2))
+    schema, block = json_schema(), sweep_schema()
+    schema["$defs"].update(block.pop("$defs"))
+    schema["properties"]["sweep"] = block
+    print(json.dumps(schema, indent=2))
