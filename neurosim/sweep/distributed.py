@@ -77,7 +77,8 @@ class DaskCluster:
             threading.Event().wait(timeout_s)  # no worker yet, or all of them gone
             return []
         try:
-            wait(futures, timeout=timeout_s, return_when="FIRST_COMPLETED")
+            with self.client.as_current():
+                wait(futures, timeout=timeout_s, return_when="FIRST_COMPLETED")
         except TimeoutError:
             return []
         finished = [place for place, (future, _) in self._running.items() if future.done()]
