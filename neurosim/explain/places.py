@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from neurosim.chip import Chip
 from neurosim.image import Image
-from neurosim.measure.facts import Facts
+from neurosim.mapping.model import Mapping
 
 #: Sorts of places, for tables by core, link and so on.
 SORTS = ("core", "link", "router", "local channel", "host", "synchroniser", "source")
@@ -23,8 +24,10 @@ class Places:
     core_ids: np.ndarray  # [C] the chip's numbers of the image's cores
 
     @staticmethod
-    def of(facts: Facts) -> Places:
-        return Places(facts.image, facts.chip.noc_arrays.router_xy, facts.core_ids)
+    def of(image: Image, chip: Chip, mapping: Mapping | None) -> Places:
+        """Places of a prepared scenario; core i of an image holds slice i of its mapping."""
+        ids = [] if mapping is None else [part.core for part in mapping.slices]
+        return Places(image, chip.noc_arrays.router_xy, np.array(ids, np.int64))
 
     @property
     def first_channel(self) -> int:
