@@ -24,6 +24,7 @@ from neurosim.cli.run import run
 from neurosim.cli.schema import schema
 from neurosim.cli.show import show
 from neurosim.cli.sweep import sweep
+from neurosim.cli.timeline import timeline
 from neurosim.errors import UserError
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
@@ -44,6 +45,7 @@ app.command("import")(import_)
 app.command("sweep")(sweep)
 app.command("plot")(plot)
 app.command("compare")(compare)
+app.command("timeline")(timeline)
 
 
 def _version(wanted: bool) -> None:
