@@ -19,6 +19,7 @@ import numpy as np
 
 from neurosim import network as net
 from neurosim.chip import Chip, load_chip
+from neurosim.chip.bounds import End, at_range_end
 from neurosim.engines import select
 from neurosim.engines.outcome import raise_unless_finished
 from neurosim.errors import UserError
@@ -99,11 +100,15 @@ def prepare(scenario: Scenario | str | Path, overrides: Sequence[str] = (),
         workload = share("workload", scenario, lambda: _workload(scenario, network))
         rates = share("rates", scenario, lambda: _rates(network, workload))
         mapping = share("mapping", scenario, lambda: _mapping(scenario, network, rates, chip))
-        image = lower_network(
-            network, workload, chip, mapping, _sync(scenario), scenario.seed,
-            record_outputs="activity" in scenario.record,
-            record_host=workload.targets is not None)
+        image = _image(scenario, network, workload, chip, mapping)
         return Prepared(scenario, network, workload, chip, mapping, image)
+
+
+def _image(scenario: Scenario, network: Network, workload: Workload, chip: Chip,
+           mapping: Mapping) -> Image:
+    return lower_network(
+        network, workload, chip, mapping, _sync(scenario), scenario.seed,
+        record_outputs="activity" in scenario.record, record_host=workload.targets is not None)
 
 
 def simulate(prepared: Prepared, engine: str | None = None,
@@ -126,7 +131,35 @@ def simulate(prepared: Prepared, engine: str | None = None,
             engine=name, seed=scenario.seed, network=prepared.network, workload=prepared.workload,
             chip=prepared.chip, mapping=prepared.mapping, image=image, counters=outcome.counters,
             task=task, trace=outcome.trace, wall={"started": started, "seconds": seconds})
-        return replace(result, draw=_draw)
+        bounds = _bounds(prepared, name, run_engine) if scenario.bounds else None
+        return replace(result, data={**result.data, "bounds": bounds}, draw=_draw)
+
+
+def _bounds(prepared: Prepared, name: str, run_engine: Callable[..., Any]) -> dict[str, Any] | None:
+    """Time and energy with all assumed durations at the low, and at the high end of their ranges.
+
+    Mapping and outputs stay; under ``tick`` the outputs may differ, and the task is not repeated.
+    """
+    from neurosim.measure import measure
+
+    scenario, network, workload = prepared.scenario, prepared.network, prepared.workload
+    if network is None or workload is None or prepared.mapping is None:
+        return None
+    found: dict[str, Any] = {}
+    ends: tuple[End, End] = ("low", "high")
+    for end in ends:
+        chip = at_range_end(prepared.chip, end)
+        image = _image(scenario, network, workload, chip, prepared.mapping)
+        outcome = run_engine(image)
+        raise_unless_finished(image, outcome)
+        result = measure(
+            name=scenario.name, scenario_sha256=scenario.sha256, resolved={}, engine=name,
+            seed=scenario.seed, network=network, workload=workload, chip=chip,
+            mapping=prepared.mapping, image=image, counters=outcome.counters)
+        found[end] = {key: result.data[key] for key in (
+            "latency_s", "throughput_steps_per_s", "energy_j", "energy_low_j", "energy_high_j",
+            "power_w")}
+    return found
 
 
 def _draw(result: Result, directory: Path) -> None:

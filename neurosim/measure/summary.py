@@ -71,16 +71,29 @@ def _time(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     if latency["per_step_mean"] is not None:
         found.append(("latency of a step", f"{si(latency['per_step_mean'], 's')} mean, "
                                            f"{si(latency['per_step_p99'], 's')} p99"))
+        found += _between(data, "per_step_mean")
         found.append(("interval of steps", si(latency["interval_mean"], "s")))
+        found += _between(data, "interval_mean")
         found.append(("throughput", si(data["throughput_steps_per_s"], "steps/s")))
     return found
+
+
+def _between(data: Mapping[str, Any], key: str) -> list[tuple[str, str]]:
+    """The range of a time, where the run had its bounds simulated."""
+    bounds = data.get("bounds")
+    if not bounds:
+        return []
+    low, high = (si(bounds[end]["latency_s"][key], "s") for end in ("low", "high"))
+    return [("  range", f"{low} to {high}")]
 
 
 def _energy(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     each = (("energy of a step", data["steps"]) if data["steps"] else ("energy", 1))
     label, steps = each
-    bounds = f"{si(data['energy_low_j'] / steps, 'J')} to {si(data['energy_high_j'] / steps, 'J')}"
-    found = [(label, si(data["energy_j"]["total"] / steps, "J")), ("  range", bounds)]
+    ends = data.get("bounds") or {"low": data, "high": data}
+    low, high = ends["low"]["energy_low_j"] / steps, ends["high"]["energy_high_j"] / steps
+    found = [(label, si(data["energy_j"]["total"] / steps, "J")),
+             ("  range", f"{si(low, 'J')} to {si(high, 'J')}")]
     shares = sorted(((joule, name) for name, joule in data["energy_j"].items() if name != "total"),
                     reverse=True)[:2]
     total = data["energy_j"]["total"]

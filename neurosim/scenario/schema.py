@@ -236,6 +236,8 @@ class Sections(Section):
     """simpy: the readable reference; compiled: the fast one; auto: compiled where it can."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     """Seeds all that is drawn."""
+    bounds: bool = False
+    """Simulate twice more, with all assumed durations at the ends of their ranges."""
     record: list[Literal["activity", "trace"]] = []
     """What is kept beside the tables: activity (all layer outputs), trace (all records)."""
 
