@@ -48,5 +48,5 @@ $(VENV)/.installed: $(BIN)/python $(REQUIREMENTS)
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python $(REQUIREMENTS)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,train]'
 	@touch $@ $(VENV)/.installed
