@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
@@ -10,7 +11,6 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from neurosim.chip.routing import check_routes
 from neurosim.chip.schema import Chip
 from neurosim.errors import Location, ScenarioError
 from neurosim.files.yaml_tree import read_yaml
@@ -50,6 +50,7 @@ def load_chip(
     """
     source = _Source(*_read(_find(name_or_path, base_dir, "chip.use", None), ()))
     source.apply(overrides or {})
+    source.find_graph(Path(base_dir or "."))
     if level is not None:
         levels = source.data.get("levels")
         if isinstance(levels, dict) and level not in levels:
@@ -61,8 +62,12 @@ def load_chip(
     except ValidationError as error:
         raise source.explain(error) from None
     try:
-        check_routes(chip.topology_graph)
+        from neurosim.chip.routing import check
+
+        check(chip)
     except ScenarioError as error:
+        if error.location is not None:  # within a graph file
+            raise
         raise source.error(error.key.removeprefix("chip."), error.why, error.allowed) from None
     return chip
 
@@ -97,6 +102,21 @@ class _Source:
         sources = self.data.get("sources")
         if isinstance(sources, dict) and dotted in sources:
             sources[dotted] = _SCENARIO
+
+    def find_graph(self, base: Path) -> None:
+        """Make the path of a graph file absolute: files name it relative to themselves, overrides
+        relative to ``base``."""
+        topology = self.data.get("topology")
+        file = topology.get("file") if isinstance(topology, dict) else None
+        if not isinstance(file, str):
+            return
+        if "topology.file" not in self.overridden and "topology.file" in self.positions:
+            base = Path(self.positions["topology.file"].file).parent
+        path = base / Path(file).expanduser()
+        if not path.is_file():
+            raise self.error("topology.file", f"{file} is no file", "a graph file")
+        topology["file"] = str(path.absolute())
+        topology["file_sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
 
     def error(self, dotted: str, why: str, allowed: str | None = None) -> ScenarioError:
         """An error at ``dotted``, blamed on the override or the line that set it."""

@@ -7,14 +7,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
-from pydantic_core import PydanticCustomError
 
 from neurosim.chip.constant import Constant, Section, Strict, quantity
-from neurosim.chip.tiles import Topology
+from neurosim.chip.tiles import Topology, inconsistent
 
 if TYPE_CHECKING:
     import networkx as nx
 
+    from neurosim.chip.routes import Routes
     from neurosim.chip.topology import NocArrays
 
 
@@ -43,12 +43,30 @@ class Noc(Section):
                                        positive=True, whole=True)
     sync_cycles: Constant = quantity("cycles", "synchroniser of a router input, part of every hop",
                                      whole=True)
-    routing: Literal["xy", "yx"] = "xy"
+    routing: Literal["xy", "yx", "west_first", "up_down", "shortest"] = "xy"
+    check_deadlock: bool = True
     virtual_channels: Constant = quantity("", "virtual channels per port", positive=True,
                                           whole=True)
+    link_cycles_y: Constant | None = quantity(
+        "cycles", "link_cycles of N and S links (null: the same)", positive=True, whole=True,
+        optional=True)
     table_entries: Constant | None = quantity(
         "", "multicast routing table of a router, in entries (null: no limit)", positive=True,
         whole=True, optional=True)
+
+
+class ChipLink(Section):
+    """Links between chips, or between boards."""
+
+    clock_hz: Constant = quantity("Hz", "clock of the link", positive=True)
+    bits_per_cycle: Constant = quantity("bit", "bits the link moves per cycle", positive=True,
+                                        whole=True)
+    latency_cycles: Constant = quantity("cycles", "grant to head at the other chip's router",
+                                        positive=True, whole=True)
+    credit_cycles: Constant = quantity("cycles", "freed slot to credit at the sender",
+                                       positive=True, whole=True)
+    buffer_flits: Constant = quantity("", "input buffer at the far end, in NoC flits",
+                                      positive=True, whole=True)
 
 
 class Packet(Section):
@@ -76,6 +94,12 @@ class Core(Section):
     wake_cycles: Constant = quantity("cycles", "wake from sleep", whole=True)
     sync_cycles: Constant = quantity("cycles", "synchroniser between clock domains, at the core",
                                      whole=True)
+    table_format: Literal["csr", "csr16", "csr32", "delta8", "bitmap", "dense"] = "csr"
+    bitmap_word_bits: Constant | None = quantity(
+        "bit", "bitmap columns scanned at once (null: 32)", positive=True, whole=True,
+        optional=True)
+    bitmap_word_cycles: Constant | None = quantity(
+        "cycles", "scan one word of a bitmap row (null: 1)", whole=True, optional=True)
     weight_bytes: Constant = quantity("B", "one stored weight", positive=True, whole=True)
     index_bytes: Constant = quantity("B", "column index of one synapse", whole=True)
     row_pointer_bytes: Constant = quantity("B", "start of one row", whole=True)
@@ -116,20 +140,27 @@ class Energy(Section):
     host_link_j_per_bit: Constant = quantity("J/bit", "one bit over the host link")
     dram_j_per_bit: Constant = quantity("J/bit", "one bit to or from DRAM")
     host_j_per_mac: Constant = quantity("J", "one multiply-accumulate on the host")
-
-
-def _inconsistent(
-    key: str, why: str, allowed: str, also: tuple[str, ...] = ()
-) -> PydanticCustomError:
-    """A contradiction between keys: ``key`` is blamed unless the user set one of ``also``."""
-    return PydanticCustomError("inconsistent", "{why}",
-                               {"keys": (key, *also), "why": why, "allowed": allowed})
+    chip_link_j_per_bit: Constant | None = quantity(
+        "J/bit", "one bit over a link between chips (null: 0)", optional=True)
+    sram_j_per_read: Constant | None = quantity(
+        "J", "one read or write of a local memory word (null: 0)", optional=True)
+    sram_word_bytes: Constant | None = quantity(
+        "B", "width of a local memory word (null: 8)", positive=True, whole=True, optional=True)
+    synaptic_op_j: Constant | None = quantity(
+        "J", "synaptic operation beyond core-active energy (null: 0)", optional=True)
+    update_j: Constant | None = quantity(
+        "J", "unit update beyond core-active energy (null: 0)", optional=True)
+    receive_j: Constant | None = quantity(
+        "J", "packet taken in by a core, beyond core-active energy (null: 0)", optional=True)
+    send_j: Constant | None = quantity(
+        "J", "packet sent by a core, beyond core-active energy (null: 0)", optional=True)
 
 
 class Chip(Strict):
     """A chip: tiles, NoC, cores and all their costs (see :func:`neurosim.chip.load_chip`).
 
-    ``usable_cores`` null means all; otherwise the cores with the highest ids stay reserved.
+    ``usable_cores``, a number per chip, null: all; the others have the highest ids and stay
+    reserved.  ``board_link`` null: links between boards are like ``chip_link``.
     ``sources`` says where values that are no :class:`Constant` come from, by dotted key.
     ``default_level`` is the level in use once the chip is loaded.
     """
@@ -146,25 +177,32 @@ class Chip(Strict):
     sync: Sync
     host: Host
     energy: Energy
+    chip_link: ChipLink | None = None
+    board_link: ChipLink | None = None
     sources: dict[str, str] = {}
 
     @model_validator(mode="after")
     def _consistent(self) -> Chip:
         if self.default_level not in self.levels:
-            raise _inconsistent("default_level", f"is {self.default_level!r}",
+            raise inconsistent("default_level", f"is {self.default_level!r}",
                                 ", ".join(self.levels))
         dotted = next((name for name in self.levels if "." in name), None)
         if dotted is not None:
-            raise _inconsistent("levels", f"has a level named {dotted!r}", "names without a dot")
-        if self.core_count == 0:
-            raise _inconsistent("topology.without", "leaves no tile with cores", "fewer holes")
-        if self.usable > self.core_count:
-            raise _inconsistent("usable_cores", f"is {self.usable}", f"1 to {self.core_count}")
+            raise inconsistent("levels", f"has a level named {dotted!r}", "names without a dot")
+        if self.topology.chips is not None and self.chip_link is None:
+            raise inconsistent("chip_link", "is missing", "the links that join the chips",
+                               also=("topology.chips",))
+        if self.topology.kind != "file":
+            cores = self.core_count // self.topology.chip_count
+            if cores == 0:
+                raise inconsistent("topology.without", "leaves no tile with cores", "fewer holes")
+            if self.usable_cores is not None and self.usable_cores > cores:
+                raise inconsistent("usable_cores", f"is {self.usable_cores}", f"1 to {cores}")
         largest = max(int(self.packet.event_bits), int(self.packet.marker_bits),
                       int(self.packet.ack_bits))
         flits, bits = int(self.noc.buffer_flits), int(self.noc.flit_bits)
         if flits * bits < largest:
-            raise _inconsistent(
+            raise inconsistent(
                 "noc.buffer_flits",
                 f"a buffer of {flits} x {bits} bits holds less than a packet of {largest} bits",
                 f"{-(-largest // bits)} flits or more: a whole packet must fit",
@@ -174,14 +212,19 @@ class Chip(Strict):
 
     @property
     def core_count(self) -> int:
-        """All cores, usable or not."""
-        holes = len(self.topology.without)
-        return (self.topology.width * self.topology.height - holes) * self.topology.cores_per_tile
+        """All cores of all chips, usable or not."""
+        topology = self.topology
+        if topology.kind == "file":
+            return len(self.noc_arrays.core_router)
+        tiles = topology.width * topology.height - len(topology.without)
+        return tiles * topology.cores_per_tile * topology.chip_count
 
     @property
     def usable(self) -> int:
         """Cores that an application may use: ids ``0 .. usable - 1``."""
-        return self.core_count if self.usable_cores is None else self.usable_cores
+        if self.usable_cores is None:
+            return self.core_count
+        return min(self.core_count, self.usable_cores * self.topology.chip_count)
 
     @property
     def level(self) -> Level:
@@ -193,7 +236,7 @@ class Chip(Strict):
         """Routers and links (:func:`neurosim.chip.topology.build_graph`); do not change it."""
         from neurosim.chip.topology import build_graph
 
-        return build_graph(self.topology, self.noc.routing)
+        return build_graph(self.topology, self.usable_cores)
 
     @cached_property
     def noc_arrays(self) -> NocArrays:
@@ -202,11 +245,21 @@ class Chip(Strict):
 
         return noc_arrays(self.topology_graph)
 
+    @cached_property
+    def routes(self) -> Routes:
+        """Which output packets take (:class:`neurosim.chip.routes.Routes`)."""
+        from neurosim.chip.routing import make_routes
+
+        return make_routes(self)
+
     def constants(self) -> Iterator[tuple[str, Constant, str]]:
         """Dotted key, constant and unit of every number of the chip, all levels included."""
         for level_name, level in self.levels.items():
             for name, constant, unit in level.constants():
                 yield f"levels.{level_name}.{name}", constant, unit
-        for section_name in ("noc", "packet", "core", "sync", "host", "energy"):
+        for section_name in ("noc", "chip_link", "board_link", "packet", "core", "sync", "host",
+                             "energy"):
+            if getattr(self, section_name) is None:
+                continue
             for name, constant, unit in getattr(self, section_name).constants():
                 yield f"{section_name}.{name}", constant, unit

@@ -9,6 +9,8 @@ import numpy as np
 
 from neurosim import rules
 from neurosim.chip import Chip
+from neurosim.chip.routes import Routes
+from neurosim.chip.topology import BOARD_LINK, CHIP_LINK, NocArrays
 from neurosim.errors import ScenarioError
 
 
@@ -29,27 +31,34 @@ class Endpoints:
 class Fabric:
     """The NoC as lowered: arrays for the Image, and what routes are built from.
 
-    ``link_channel[r, d]`` is the output of router r in direction d, or -1; ``end_channel[e]`` the
+    ``link_channel[r, p]`` is the channel of link port p of router r, or -1; ``end_channel[e]`` the
     router output that delivers to endpoint e (endpoints in part order).
     """
 
     arrays: dict[str, Any]
-    router_xy: np.ndarray
-    neighbours: np.ndarray
+    routes: Routes
     link_channel: np.ndarray
     end_channel: np.ndarray
     end_router: np.ndarray
-    routing: str
 
 
-def lower_channels(chip: Chip, ends: Endpoints, noc_period: int, host_period: int) -> Fabric:
+@dataclass(frozen=True)
+class Periods:
+    """Clock periods in ticks; those of links between chips and boards by kind of link."""
+
+    noc: int
+    host: int
+    links: dict[int, int]
+
+
+def lower_channels(chip: Chip, ends: Endpoints, periods: Periods) -> Fabric:
     """Number channels and input ports, and fill their arrays."""
     noc = chip.noc_arrays
     n_routers, n_ends = len(noc.router_xy), len(ends.all)
     link_from, link_dir = np.nonzero(noc.neighbours >= 0)
     link_to = noc.neighbours[link_from, link_dir]
 
-    # Outputs of a router: links in the order of directions, then its endpoints in part order.
+    # Outputs of a router: links in the order of ports, then its endpoints in part order.
     owner = np.concatenate([link_from, ends.all])
     order = np.argsort(owner, kind="stable")
     channel = np.empty(len(owner), np.int64)
@@ -85,9 +94,10 @@ def lower_channels(chip: Chip, ends: Endpoints, noc_period: int, host_period: in
         "ch_port": port_of,
         "ch_part": part,
     }
-    arrays.update(_timing(chip, ends, n_out, end_ids, injection, noc_period, host_period))
-    return Fabric(arrays, noc.router_xy, noc.neighbours, link_channel, end_ids, ends.all,
-                  chip.noc.routing)
+    timing = _timing(chip, ends, n_out, end_ids, injection, periods)
+    _special_links(chip, noc, link_channel, timing, periods)
+    arrays.update(timing)
+    return Fabric(arrays, chip.routes, link_channel, end_ids, ends.all)
 
 
 def _pointers(owner: np.ndarray, n: int) -> np.ndarray:
@@ -95,9 +105,9 @@ def _pointers(owner: np.ndarray, n: int) -> np.ndarray:
 
 
 def _timing(chip: Chip, ends: Endpoints, n_out: int, end_ids: np.ndarray, injection: np.ndarray,
-            noc_period: int, host_period: int) -> dict[str, np.ndarray]:
+            periods: Periods) -> dict[str, np.ndarray]:
     """Latency, width, credits of every channel."""
-    n = n_out + len(injection)
+    n, noc_period, host_period = n_out + len(injection), periods.noc, periods.host
     noc, host, core = chip.noc, chip.host, chip.core
     flit = int(noc.flit_bits)
     latency = np.full(n, int(noc.link_cycles) * noc_period, np.int64)
@@ -120,6 +130,29 @@ def _timing(chip: Chip, ends: Endpoints, n_out: int, end_ids: np.ndarray, inject
             "ch_credit_delay": delay}
 
 
+def _special_links(chip: Chip, noc: NocArrays, link_channel: np.ndarray,
+                   timing: dict[str, np.ndarray], periods: Periods) -> None:
+    """Links that differ from the chip's own: between chips, by direction, or by a graph file."""
+    if chip.noc.link_cycles_y is not None:
+        ports = [p for p, name in enumerate(noc.directions) if name in ("N", "S")]
+        vertical = link_channel[:, ports]
+        timing["ch_latency"][vertical[vertical >= 0]] = int(chip.noc.link_cycles_y) * periods.noc
+    for key, own, factor in (("ch_latency", noc.link_cycles, periods.noc),
+                             ("ch_width", noc.link_bits, 1)):
+        given = own > 0
+        timing[key][link_channel[given]] = own[given] * factor
+    for kind in (CHIP_LINK, BOARD_LINK):
+        link = chip.board_link or chip.chip_link if kind == BOARD_LINK else chip.chip_link
+        if link is None or not (noc.link_kind == kind).any():
+            continue
+        of_kind, period = link_channel[noc.link_kind == kind], periods.links[kind]
+        timing["ch_latency"][of_kind] = int(link.latency_cycles) * period
+        timing["ch_cycle"][of_kind] = period
+        timing["ch_width"][of_kind] = int(link.bits_per_cycle)
+        timing["ch_credits"][of_kind] = int(link.buffer_flits)
+        timing["ch_credit_delay"][of_kind] = int(link.credit_cycles) * period
+
+
 def check_buffers(chip: Chip, packet_bits: np.ndarray) -> None:
     """Virtual cut-through needs room for a whole packet.
 
@@ -132,3 +165,9 @@ def check_buffers(chip: Chip, packet_bits: np.ndarray) -> None:
         raise ScenarioError(
             "chip.noc.buffer_flits", f"a packet of {need} flits never fits a buffer of {buffer}",
             f"{need} or more")
+    for key in ("chip_link", "board_link"):
+        link = getattr(chip, key)
+        if link is not None and need > int(link.buffer_flits):
+            raise ScenarioError(
+                f"chip.{key}.buffer_flits", f"a packet of {need} flits never fits a buffer of "
+                f"{int(link.buffer_flits)}", f"{need} or more")

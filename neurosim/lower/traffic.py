@@ -9,9 +9,8 @@ import numpy as np
 
 from neurosim import image as im
 from neurosim.chip import Chip
-from neurosim.chip.routing import next_hops
 from neurosim.errors import ScenarioError
-from neurosim.lower.channels import Endpoints, Fabric, check_buffers, lower_channels
+from neurosim.lower.channels import Endpoints, Fabric, Periods, check_buffers, lower_channels
 
 Pattern = Literal["uniform", "transpose", "bit_complement", "hotspot", "neighbour"]
 #: Share of a hotspot source's packets that go to the hotspot.
@@ -54,39 +53,39 @@ def destinations(pattern: Pattern, xy: np.ndarray) -> tuple[int, np.ndarray]:
 
 
 def traffic_fields(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, cycles: int,
-                   warmup: int, seed: int, noc_period: int, host_period: int) -> dict[str, Any]:
+                   warmup: int, seed: int, periods: Periods) -> dict[str, Any]:
     """All Image fields that a traffic run fills."""
     arrays = chip.noc_arrays
     tiles = np.unique(arrays.core_router)
     if len(tiles) < 2:
         raise ScenarioError("workload.traffic", "traffic needs two tiles with cores or more")
     none = np.zeros(0, np.int64)
-    fabric = lower_channels(chip, Endpoints(none, tiles, none), noc_period, host_period)
+    fabric = lower_channels(chip, Endpoints(none, tiles, none), periods)
     bits = np.array([1, 1, 1, packet_flits * int(chip.noc.flit_bits)], np.int64)
     check_buffers(chip, bits)
     kind, fixed = destinations(pattern, arrays.router_xy[tiles])
+    channel, vc = _routes(fabric, tiles)
     return {
         **fabric.arrays,
         "packet_bits": bits,
-        "route_channel": _routes(fabric, tiles),
-        "route_vc": np.zeros((fabric.arrays["n_routers"], len(tiles)), np.int64),
-        "end_tick": (warmup + cycles) * noc_period,
+        "route_channel": channel,
+        "route_vc": vc,
+        "end_tick": (warmup + cycles) * periods.noc,
         "seed": seed,
         "traffic_log_miss": -math.inf if rate >= 1.0 else math.log1p(-rate),
         "traffic_flits": packet_flits,
         "traffic_dest_kind": kind,
         "traffic_dest": fixed,
         "traffic_hot_fraction": HOT_FRACTION,
-        "traffic_warmup_tick": warmup * noc_period,
+        "traffic_warmup_tick": warmup * periods.noc,
     }
 
 
-def _routes(fabric: Fabric, tiles: np.ndarray) -> np.ndarray:
-    """[R, S] output towards each sink: a link, or the sink's own channel at its router."""
-    following = next_hops(fabric.router_xy, fabric.neighbours, fabric.routing, tiles)
-    result = np.full(following.shape, -1, np.int64)
-    for d in range(fabric.neighbours.shape[1]):
-        taken = (fabric.neighbours[:, d, None] == following) & (following >= 0)
-        result[taken] = np.broadcast_to(fabric.link_channel[:, d, None], following.shape)[taken]
+def _routes(fabric: Fabric, tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """[R, S] output towards each sink, a link or the sink's own channel at its router, and the
+    virtual channel on it."""
+    port, vc = fabric.routes.unicast(tiles)
+    result = fabric.link_channel[np.arange(len(port))[:, None], port]
     result[tiles, np.arange(len(tiles))] = fabric.end_channel
-    return result
+    vc[tiles, np.arange(len(tiles))] = 0
+    return result, vc

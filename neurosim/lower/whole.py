@@ -9,9 +9,10 @@ import numpy as np
 
 from neurosim import image as im
 from neurosim.chip import Chip
+from neurosim.chip.topology import BOARD_LINK, CHIP_LINK
 from neurosim.errors import ScenarioError
 from neurosim.lower import ticks
-from neurosim.lower.channels import Endpoints, check_buffers, lower_channels
+from neurosim.lower.channels import Endpoints, Periods, check_buffers, lower_channels
 from neurosim.lower.synapses import lower_synapses, lower_units
 from neurosim.lower.talk import lower_talk
 from neurosim.lower.traffic import Pattern, traffic_fields
@@ -43,15 +44,24 @@ class Clocks:
     core: int
     noc: int
     host: int
+    links: dict[int, int]  # by kind of link
+
+    @property
+    def channels(self) -> Periods:
+        return Periods(self.noc, self.host, self.links)
 
 
 def lower_clocks(chip: Chip) -> Clocks:
     level = f"chip.levels.{chip.default_level}.core_clock_hz"
     hertz = {level: float(chip.level.core_clock_hz), "chip.noc.clock_hz": float(chip.noc.clock_hz),
              "chip.host.clock_hz": float(chip.host.clock_hz)}
+    if chip.chip_link is not None:
+        board = chip.board_link or chip.chip_link
+        hertz["chip.chip_link.clock_hz"] = float(chip.chip_link.clock_hz)
+        hertz["chip.board_link.clock_hz"] = float(board.clock_hz)
     rate = ticks.tick_rate(hertz)
-    core, noc, host = (ticks.period(rate, f) for f in hertz.values())
-    return Clocks(rate, core, noc, host)
+    core, noc, host, *links = (ticks.period(rate, f) for f in hertz.values())
+    return Clocks(rate, core, noc, host, dict(zip((CHIP_LINK, BOARD_LINK), links, strict=False)))
 
 
 def lower_network(
@@ -73,7 +83,7 @@ def lower_network(
     clocks = lower_clocks(chip)
     core_router = chip.noc_arrays.core_router[[s.core for s in mapping.slices]]
     ends = Endpoints(core_router, np.zeros(0, np.int64), np.array([chip.noc_arrays.host_router]))
-    fabric = lower_channels(chip, ends, clocks.noc, clocks.host)
+    fabric = lower_channels(chip, ends, clocks.channels)
     bits = _packet_bits(chip)
     check_buffers(chip, bits)
     tables, connections = lower_synapses(network, mapping, chip, clocks.core)
@@ -198,8 +208,8 @@ def lower_traffic(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, 
         cycles, warmup: NoC cycles measured, and before them.
     """
     clocks = lower_clocks(chip)
-    traffic = traffic_fields(chip, pattern, rate, packet_flits, cycles, warmup, seed, clocks.noc,
-                             clocks.host)
+    traffic = traffic_fields(chip, pattern, rate, packet_flits, cycles, warmup, seed,
+                             clocks.channels)
     fields: dict[str, Any] = {
         **_nothing_to_compute(),
         **traffic,

@@ -55,7 +55,7 @@ def _cores_by_row(chip: Chip, n_slices: int) -> np.ndarray:
     arrays = chip.noc_arrays
     router = arrays.core_router[: chip.usable]
     tile = arrays.router_xy[router]
-    distance = np.abs(tile - arrays.router_xy[arrays.host_router]).sum(axis=1)
+    distance = chip.routes.hops(np.full(len(router), arrays.host_router), router)
     nearest = np.lexsort((router, distance))
     near, rest = nearest[:n_slices], nearest[n_slices:]
     x, y = tile[near].T
@@ -70,9 +70,10 @@ def _swap(
     """Swap the cores of two slices, or move one to a free core, while that shortens the sum of
     traffic x hops: for each slice in turn the best swap, until a sweep finds none."""
     arrays = chip.noc_arrays
-    xy = arrays.router_xy[arrays.core_router[cores]]
-    hops = np.abs(xy[:, None, :] - xy[None, :, :]).sum(axis=-1).astype(float)
-    host_hops = np.abs(xy - arrays.router_xy[arrays.host_router]).sum(axis=1).astype(float)
+    router = arrays.core_router[cores]
+    there = chip.routes.hops(router[:, None], router[None, :])
+    hops = (there + there.T) / 2.0  # routes there and back differ in length on some graphs
+    host_hops = chip.routes.hops(np.full(len(router), arrays.host_router), router).astype(float)
     places = len(cores)
     both = np.zeros((places, places))
     both[:n_slices, :n_slices] = traffic + traffic.T

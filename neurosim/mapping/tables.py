@@ -14,14 +14,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import scipy.sparse as sp
 
-from neurosim.chip.routing import next_hop
 from neurosim.chip.topology import tile_of
 from neurosim.errors import MappingError
 from neurosim.mapping.fanout import fanout
 
 if TYPE_CHECKING:
     from neurosim.chip.schema import Chip
-    from neurosim.chip.topology import NocArrays
     from neurosim.mapping.model import Mapping
     from neurosim.network.model import Network
 
@@ -142,7 +140,7 @@ def _with_key(sender: _Sender, key: sp.csr_array) -> _Sender:
 def _entries(chip: Chip, sender: _Sender) -> np.ndarray:
     """[3, R] entries that one sender's keys need (rows as in :class:`TableUse`)."""
     arrays = chip.noc_arrays
-    output_router, straight, on_route = _outputs(arrays, chip.noc.routing, sender)
+    output_router, straight, on_route = _outputs(chip, sender)
     uses = sp.csr_array(sender.wanted @ on_route)  # [keys, outputs], pattern
     keys, routers = uses.shape[0], len(arrays.router_xy)
     key = np.repeat(np.arange(keys), np.diff(uses.indptr))
@@ -162,37 +160,24 @@ def _entries(chip: Chip, sender: _Sender) -> np.ndarray:
     ])
 
 
-def _outputs(
-    arrays: NocArrays, routing: str, sender: _Sender
-) -> tuple[np.ndarray, np.ndarray, sp.csr_array]:
+def _outputs(chip: Chip, sender: _Sender) -> tuple[np.ndarray, np.ndarray, sp.csr_array]:
     """Outputs that the sender's packets may take: links, then one local output a destination.
 
     Returns:
         [outputs] the router that each belongs to; [outputs] True for a link that goes straight on;
         [E, outputs] CSR pattern, the outputs on each destination's route.
     """
-    ends = len(sender.routers)
-    at = np.full(ends, sender.router)
-    step = np.zeros((ends, 2), np.int64)
-    hops = [np.zeros((0, 4), np.int64)]  # destination, router, next router, straight on
-    while (moving := np.flatnonzero(at != sender.routers)).size:
-        here = at[moving]
-        there = next_hop(arrays.router_xy, arrays.neighbours, routing, here,
-                         sender.routers[moving])
-        step_now = arrays.router_xy[there] - arrays.router_xy[here]
-        same = (step_now == step[moving]).all(axis=1)
-        hops.append(np.stack([moving, here, there, same], axis=1))
-        at[moving], step[moving] = there, step_now
-    hop = np.concatenate(hops)
-    _, first, link = np.unique(hop[:, 1] * len(arrays.router_xy) + hop[:, 2], return_index=True,
-                               return_inverse=True)
-    row = np.concatenate([hop[:, 0], np.arange(ends)])
-    output = np.concatenate([link, len(first) + np.arange(ends)])
+    tree = chip.routes.tree(sender.router, sender.routers)
+    parent, ends = tree.parent[1:], len(sender.routers)
+    dest, link = np.nonzero(tree.on_route()[:, 1:])
+    row = np.concatenate([dest, np.arange(ends)])
+    output = np.concatenate([link, len(parent) + np.arange(ends)])
     on_route = sp.csr_array((np.ones(len(row), np.int64), (row, output)),
-                            shape=(ends, len(first) + ends))
-    router = np.concatenate([hop[first, 1], sender.routers])
-    straight = np.concatenate([hop[first, 3], np.zeros(ends, np.int64)]).astype(bool)
-    return router, straight, on_route
+                            shape=(ends, len(parent) + ends))
+    router = np.concatenate([tree.router[parent], sender.routers])
+    # A router forwards by default to the side across; only grids have one.
+    straight = (tree.port[1:] == tree.port[parent]) & (chip.topology.kind != "file")
+    return router, np.concatenate([straight, np.zeros(ends, bool)]), on_route
 
 
 def _merged(

@@ -16,7 +16,6 @@ from neurosim.measure.latency import completions, finished, stage_ticks
 from neurosim.measure.traffic import utilisation
 
 Columns = Sequence[tuple[str, np.ndarray]]
-_COMPASS = {(1, 0): "E", (0, 1): "N", (-1, 0): "W", (0, -1): "S"}
 
 
 def cores(facts: Facts) -> np.ndarray:
@@ -64,10 +63,10 @@ def links(facts: Facts) -> np.ndarray:
     image, counters, channels = facts.image, facts.counters, facts.link_channels
     xy = facts.chip.noc_arrays.router_xy
     start, end = xy[image.ch_owner[channels]], xy[image.ch_part[channels]]
-    ways = [_COMPASS.get((int(dx), int(dy)), "-") for dx, dy in end - start]
+    ways = [way for _, _, way in facts.chip.noc_arrays.links]
     return table([
         ("link", channels), ("from_x", start[:, 0]), ("from_y", start[:, 1]),
-        ("to_x", end[:, 0]), ("to_y", end[:, 1]), ("direction", np.array(ways, "U1")),
+        ("to_x", end[:, 0]), ("to_y", end[:, 1]), ("direction", np.array(ways, str)),
         ("packets", counters.ch_packets[channels]), ("bits", counters.ch_bits[channels]),
         ("busy_s", facts.seconds(counters.ch_busy[channels])),
         ("utilisation", utilisation(facts, channels)),

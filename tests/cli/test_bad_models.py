@@ -155,7 +155,7 @@ CASES: dict[str, tuple[tuple[Callable[[Path], None], ...], str, str]] = {
         chip(MESH + "noc: {colour: red}\n"), r"chip\.noc\.colour", "not a known key"),
     "a chip file with a wrong unit": (
         chip(MESH + "noc: {clock_hz: 3 ns}\n"), r"chip\.noc\.clock_hz", "'ns'"),
-    "a chip file that is no YAML": (chip("a: ["), r"chip\.use", "not YAML"),
+    "a chip file that is no YAML": (chip("a: ["), r"chip\.use", "bad YAML syntax"),
     "a NoC that is not connected": (
         chip(MESH + "topology: {width: 3, height: 1, without: [[1, 0]], router_at_holes: false}\n"),
         r"chip\.topology[\w.]*", "cannot reach|not connected"),

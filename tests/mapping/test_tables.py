@@ -45,7 +45,7 @@ def tables_by_hand(net, chip, mapping, markers):
         if markers:
             keys = [*keys, set().union(*keys)]
         for key, ends in enumerate(keys):
-            tree = multicast_tree(graph, source, [router for router, _ in ends])
+            tree = multicast_tree(chip.routes, source, [router for router, _ in ends])
             came_by = {b: graph.edges[a, b]["direction"] for a in tree for b in tree[a]}
             for router, following in tree.items() if ends else ():
                 local = frozenset(end for r, end in ends if r == router)
