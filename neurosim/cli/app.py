@@ -18,6 +18,7 @@ from neurosim.cli.check import check
 from neurosim.cli.chips import chips
 from neurosim.cli.compare import compare
 from neurosim.cli.console import Interrupted
+from neurosim.cli.explain import explain
 from neurosim.cli.import_ import import_
 from neurosim.cli.plot import plot
 from neurosim.cli.run import run
@@ -45,6 +46,7 @@ app.command("import")(import_)
 app.command("sweep")(sweep)
 app.command("plot")(plot)
 app.command("compare")(compare)
+app.command("explain")(explain)
 app.command("timeline")(timeline)
 
 

@@ -44,14 +44,14 @@ class _Edges:
         self.pieces.append((source[keep], target[keep], np.full(int(keep.sum()), sort)))
 
 
-def build(records: Records) -> Graph:
-    """The graph of a run."""
+def build(records: Records, image: Image | None = None) -> Graph:
+    """The graph of a run; buffers hold what they do in ``image`` (default: the recorded one)."""
     edges = _Edges()
     _jobs(records, edges)
     _steps(records, edges)
     _travel(records, edges)
     _outputs(records, edges)
-    _credits(records, edges)
+    _credits(records, image or records.image, edges)
     _barrier(records, edges)
     source, target, sort = (np.concatenate(column) for column in zip(*edges.pieces, strict=True))
     order = np.argsort(target, kind="stable")
@@ -175,12 +175,11 @@ def _branches(r: Records, grants: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return result[0], result[1]
 
 
-def _credits(r: Records, edges: _Edges) -> None:
+def _credits(r: Records, image: Image, edges: _Edges) -> None:
     """Room at the far end: the k-th packet of a channel waits until enough earlier ones have left.
 
     Queues are first in, first out, so places free in the order in which they were taken.
     """
-    image = r.image
     grants = np.flatnonzero(r.kind == trace.GRANT)
     sends = np.flatnonzero(
         ((r.kind == trace.START) & (r.info == im.SEND)) | ((r.kind == trace.INJECT) & r.at_source))

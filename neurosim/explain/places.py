@@ -58,6 +58,17 @@ class Places:
             return f"link {self._xy(start)} to {self._xy(end)}"
         return f"{self._part(start)} to {self._part(end)}"
 
+    def peers(self, place: int) -> tuple[np.ndarray, str]:
+        """All places of the same sort, for a core those of its layer, and what they are called."""
+        image, sort = self.image, self.sort(place)
+        if sort == CORE:
+            stage = image.core_stage[place - image.first_core]
+            mine = np.flatnonzero(image.core_stage == stage)
+            return image.first_core + mine, f"all cores of layer {stage - 1}"
+        every = range(self.first_channel + len(image.ch_owner))
+        return (np.array([other for other in every if self.sort(other) == sort], np.int64),
+                f"all {SORTS[sort]}s" if sort not in (HOST, SYNCHRONISER) else self.label(place))
+
     def core(self, place: int) -> int:
         """The chip's number of the core at ``place``."""
         return int(self.core_ids[place - self.image.first_core])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -9,18 +10,29 @@ import numpy as np
 
 from neurosim import image as im
 from neurosim import trace
-from neurosim.explain.graph import REPORT, Graph, delays
+from neurosim.explain.graph import (
+    BARRIER,
+    CREDIT,
+    LATENCY,
+    PERIOD,
+    REPORT,
+    TAIL,
+    TRANSFER,
+    Graph,
+    delays,
+)
 from neurosim.explain.records import Records
 from neurosim.image import Image
 
 
-def retime(graph: Graph, image: Image | None = None,
-           job: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def retime(graph: Graph, image: Image | None = None, job: np.ndarray | None = None,
+           free: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
     """Times and causes of all records on ``image``, everything keeping its recorded order.
 
     Args:
         image: the same machine with other costs (default: the recorded one).
         job: [N] durations of jobs at their ends (default: :func:`job_durations`).
+        free: places (parts of the machine, or their number + a channel) that take no time.
 
     Returns:
         tick [N], cause [N].
@@ -34,8 +46,28 @@ def retime(graph: Graph, image: Image | None = None,
     # Reports leave on an edge of their sender's clock.
     sender = image.clock_period[r.part[graph.source]] * (graph.sort == REPORT)
     offset = image.clock_phase[r.part[graph.source]]
-    return _pass()(graph.ptr, graph.source, delays(graph, image, job), r.tick, period, phase,
-                   sender, offset)
+    delay = delays(graph, image, job)
+    if free:
+        delay[np.isin(edge_places(graph), free)] = 0
+    return _pass()(graph.ptr, graph.source, delay, r.tick, period, phase, sender, offset)
+
+
+def edge_places(graph: Graph) -> np.ndarray:
+    """[edges] where what lies between a record and what it waited for takes place."""
+    r, image = graph.records, graph.records.image
+    target = np.repeat(np.arange(len(r)), np.diff(graph.ptr))
+    place = r.part[target].copy()
+    first = image.sync_part + 1
+    granted = np.isin(graph.sort, (TAIL, TRANSFER))
+    place[granted] = first + r.port[graph.source[granted]]
+    moved = graph.sort == LATENCY
+    place[moved] = first + image.in_channel[r.port[target[moved]]]
+    waits = graph.sort == CREDIT
+    injection = first + image.n_outputs + r.part[target] - image.n_routers
+    channel = np.where(r.kind[target] == trace.GRANT, first + r.port[target], injection)
+    place[waits] = channel[waits]
+    place[np.isin(graph.sort, (REPORT, BARRIER, PERIOD))] = image.sync_part
+    return place
 
 
 def job_durations(records: Records, image: Image) -> np.ndarray:
@@ -49,18 +81,16 @@ def job_durations(records: Records, image: Image) -> np.ndarray:
     core = r.part[ends] - old.first_core
     rows = (r.info[ends] == im.ACCUMULATE) & (core < old.n_cores)
     if rows.any():
-        before, after = row_load(r, old), row_load(r, image)
+        before, after = row_load(old), row_load(image)
         scale = after / np.maximum(before, 1)
         result[ends[rows]] = np.rint(took[rows] * scale[core[rows]]).astype(np.int64)
     return np.maximum(result, 0)
 
 
-def row_load(records: Records, image: Image) -> np.ndarray:
-    """[C] sum of a core's row costs; rows of a core follow one another in the image."""
-    core_of = image.syn_target // im.SUMS_PER_UNIT
-    entries = np.diff(image.row_ptr)
-    some = np.flatnonzero(entries > 0)
-    unit = core_of[image.row_ptr[some]]
+def row_load(image: Image) -> np.ndarray:
+    """[C] sum of the costs of a core's rows that hold synapses."""
+    some = np.flatnonzero(np.diff(image.row_ptr) > 0)
+    unit = image.syn_target[image.row_ptr[some]] // im.SUMS_PER_UNIT
     core = np.searchsorted(image.unit_ptr, unit, side="right") - 1
     return np.bincount(core, weights=image.row_ticks[some], minlength=image.n_cores)
 

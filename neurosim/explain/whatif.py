@@ -1,0 +1,152 @@
+"""Predictions: what a change would do to the latency, from the trace of the run as it is.
+
+A change is a list of ``key=value`` overrides, so that anyone can run it and see.  Where it leaves
+the machine's parts as they are, the run is timed anew with the changed costs.  Where it moves
+slices to more cores, jobs of the layers concerned are scaled to what the new mapping's fullest core
+does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from neurosim import image as im
+from neurosim import trace
+from neurosim.explain.graph import Graph, build
+from neurosim.explain.path import critical_path
+from neurosim.explain.retime import job_durations, retime, row_load
+from neurosim.image import Image
+
+#: Lowers the scenario with overrides.
+Lower = Callable[[Sequence[str]], Image]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What to try, in words and as overrides."""
+
+    name: str
+    overrides: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """Mean latency of a step in seconds, before and after."""
+
+    change: Change
+    before_s: float
+    after_s: float
+
+    @property
+    def relative(self) -> float:
+        """-0.3: 30 % less."""
+        return self.after_s / self.before_s - 1.0
+
+
+def predict(graph: Graph, change: Change, lower: Lower) -> Prediction:
+    """The mean latency with ``change``, without running it.
+
+    Raises:
+        ValueError: the change makes another tick of time (other clocks).
+    """
+    r = graph.records
+    old, new = r.image, lower(change.overrides)
+    if old.tick_hz != new.tick_hz:
+        raise ValueError(f"{change.name}: clocks must stay as they are")
+    if same_parts(old, new):
+        costs, job = new, job_durations(r, new)
+        graph = build(r, new)
+    else:
+        costs = replace(old, barrier_ticks=new.barrier_ticks, report_ticks=new.report_ticks)
+        job = _spread(graph, new)
+    tick, cause = retime(graph, costs, job)
+    after = critical_path(r, cause, tick, costs).latency.mean()
+    before = critical_path(r).latency.mean()
+    return Prediction(change, float(before / old.tick_hz), float(after / old.tick_hz))
+
+
+def same_parts(a: Image, b: Image) -> bool:
+    """Whether two images have the same parts, channels, units and trees, whatever they cost."""
+    names = ("ch_owner", "ch_part", "unit_ptr", "unit_tree", "br_channel", "row_ptr", "core_stage")
+    return a.sync == b.sync and a.supersteps == b.supersteps and all(
+        np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
+
+
+def _spread(graph: Graph, new: Image) -> np.ndarray:
+    """Durations of jobs on another mapping of the layers.
+
+    Every core of a layer with a new number of cores does what the layer's fullest new core will
+    do; where the number stays, work moves among the layer's cores but its mean cost is the new one.
+    Markers grow with the number of their senders everywhere.
+    """
+    r = graph.records
+    old = r.image
+    job = job_durations(r, old).astype(float)
+    ends = np.flatnonzero((r.kind == trace.END) & (r.part < old.first_source))
+    core = r.part[ends] - old.first_core
+    kinds = r.packet_kind[np.maximum(r.packet[ends], 0)] if len(r.packet_kind) else core
+    event = (r.packet[ends] >= 0) & (kinds == im.EVENT)
+    what = r.info[ends]
+    units = _factors(old, new, np.diff(old.unit_ptr), np.diff(new.unit_ptr))
+    received = _factors(old, new, _row_counts(old), _row_counts(new))
+    for mask, factor in (
+        (what == im.ACCUMULATE, _factors(old, new, row_load(old), row_load(new))),
+        ((what == im.RECEIVE) & event, received * _costs(old, new, "receive_ticks", im.EVENT)),
+        ((what == im.RECEIVE) & ~event,
+         _markers(old, new) * _costs(old, new, "receive_ticks", im.MARKER)),
+        (what == im.UPDATE, units * _costs(old, new, "update_ticks")),
+        ((what == im.SEND) & event, units * _costs(old, new, "send_ticks")),
+    ):
+        job[ends[mask]] *= factor[core[mask]]
+    return np.maximum(1, np.rint(job)).astype(np.int64) * (r.kind == trace.END)
+
+
+def _row_counts(image: Image) -> np.ndarray:
+    """[C] rows with synapses: sources whose events the core receives."""
+    some = np.flatnonzero(np.diff(image.row_ptr) > 0)
+    unit = image.syn_target[image.row_ptr[some]] // im.SUMS_PER_UNIT
+    return np.bincount(np.searchsorted(image.unit_ptr, unit, side="right") - 1,
+                       minlength=image.n_cores)
+
+
+def _stages(old: Image, new: Image) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Masks of each layer's cores, in both images."""
+    for stage in np.unique(old.core_stage):
+        if (new.core_stage == stage).any():
+            yield old.core_stage == stage, new.core_stage == stage
+
+
+def _factors(old: Image, new: Image, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """[old cores] the layer's largest new value over the core's, where the number of its cores
+    changes; else the ratio of the layer's sums."""
+    result = np.ones(old.n_cores)
+    for mine, theirs in _stages(old, new):
+        if mine.sum() != theirs.sum():
+            result[mine] = after[theirs].max() / np.maximum(before[mine], 1)
+        else:
+            result[mine] = after[theirs].sum() / max(1, before[mine].sum())
+    return result
+
+
+def _costs(old: Image, new: Image, name: str, kind: int | None = None) -> np.ndarray:
+    """[old cores] ratio of a layer's mean cost of a job."""
+    before, after = getattr(old, name), getattr(new, name)
+    if kind is not None:
+        before, after = before[:, kind], after[:, kind]
+    result = np.ones(old.n_cores)
+    for mine, theirs in _stages(old, new):
+        result[mine] = after[theirs].mean() / before[mine].mean()
+    return result
+
+
+def _markers(old: Image, new: Image) -> np.ndarray:
+    """[old cores] ratio of the markers that a layer's cores receive a step."""
+    result = np.ones(old.n_cores)
+    for mine, theirs in _stages(old, new):
+        before = old.n_markers[mine].sum(axis=1).mean()
+        if before > 0:
+            result[mine] = new.n_markers[theirs].sum(axis=1).mean() / before
+    return result

@@ -1,0 +1,66 @@
+"""A whole explanation: what results and reports keep of a run's critical paths."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from neurosim.chip import Chip
+from neurosim.explain import parts, table
+from neurosim.explain.graph import Graph, build
+from neurosim.explain.mending import mends
+from neurosim.explain.path import CriticalPath, critical_path
+from neurosim.explain.places import CORE, LINK, Places
+from neurosim.explain.records import Records, read
+from neurosim.explain.verdict import verdicts
+from neurosim.image import Image
+from neurosim.mapping.model import Mapping
+
+#: Longest tables of places.
+MOST_ROWS = 20
+
+
+class Explained:
+    """A traced run with everything that explains it, computed once."""
+
+    def __init__(self, image: Image, trace: np.ndarray, chip: Chip,
+                 mapping: Mapping | None) -> None:
+        self.image, self.chip, self.mapping = image, chip, mapping
+        self.records: Records = read(image, trace)
+        self.path: CriticalPath = critical_path(self.records)
+        self.places = Places.of(image, chip, mapping)
+        self._graph: Graph | None = None
+
+    @property
+    def graph(self) -> Graph:
+        if self._graph is None:
+            self._graph = build(self.records)
+        return self._graph
+
+    def data(self) -> dict[str, Any]:
+        """Plain data: ``critical_path`` of result.json (docs/reference/critical-path.md)."""
+        path, hertz = self.path, self.image.tick_hz
+        steps = max(1, len(path.step))
+
+        def rows(found: list[table.Row]) -> list[dict[str, Any]]:
+            return [{"name": row.name, "seconds": row.ticks / hertz / steps, "share": row.share,
+                     "steps": row.steps} for row in found[:MOST_ROWS]]
+
+        by_part = path.by_part()
+        used = np.flatnonzero(by_part.any(axis=0))
+        return {
+            "steps": path.step.tolist(),
+            "latency_s": (path.latency / hertz).tolist(),
+            "parts": [parts.NAMES[i] for i in used],
+            "parts_s": (by_part[:, used] / hertz).tolist(),
+            "by_part": rows(table.by_part(path)),
+            "by_layer": rows(table.by_layer(path)),
+            "by_core": rows(table.by_place(path, self.places, CORE)),
+            "by_link": rows(table.by_place(path, self.places, LINK)),
+            "by_place": rows(table.by_place(path, self.places)),
+            "verdicts": [asdict(v) for v in verdicts(self.records, path, self.chip, self.places)],
+            "mending": [{"name": m.name, "share": m.share, "latency_s": m.latency / hertz}
+                        for m in mends(self.graph, path, self.places)],
+        }
