@@ -107,9 +107,9 @@ class _Source:
         """Make the path of a graph file absolute: files name it relative to themselves, overrides
         relative to ``base``."""
         topology = self.data.get("topology")
-        file = topology.get("file") if isinstance(topology, dict) else None
-        if not isinstance(file, str):
+        if not isinstance(topology, dict) or not isinstance(topology.get("file"), str):
             return
+        file = topology["file"]
         if "topology.file" not in self.overridden and "topology.file" in self.positions:
             base = Path(self.positions["topology.file"].file).parent
         path = base / Path(file).expanduser()

@@ -218,5 +218,5 @@ class _Growth:
         return self.first + inverse.reshape(-1)
 
     def done(self, node: np.ndarray) -> SourceTree:
-        return SourceTree(*(np.concatenate(part) for part in (
-            self.router, self.parent, self.port, self.vc)), node)
+        return SourceTree(np.concatenate(self.router), np.concatenate(self.parent),
+                          np.concatenate(self.port), np.concatenate(self.vc), node)

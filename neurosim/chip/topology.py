@@ -122,9 +122,9 @@ def _join_chips(graph: nx.DiGraph, at: dict[Tile, int], topology: Topology) -> t
     around = wrap_vectors(chips) if chips.kind != "mesh" else ()
     gx, gy = chips.gateway
     for a, port, b, wraps in adjacent(existing(chips), steps, around):
-        ends = [at[gx + x * topology.width, gy + y * topology.height] for x, y in (a, b)]
+        start, end = (at[gx + x * topology.width, gy + y * topology.height] for x, y in (a, b))
         far = chips.boards and (wraps or board_of(a) != board_of(b))
-        _link(graph, *ends, len(DIRECTIONS) + port, f"chip {names[port]}",
+        _link(graph, start, end, len(DIRECTIONS) + port, f"chip {names[port]}",
               "board_link" if far else "chip_link", wraps)
     return tuple(f"chip {name}" for name in names)
 

@@ -1,0 +1,57 @@
+"""A routing deadlock: refused before the run; detected while running where the check is off."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from neurosim.chip import load_chip
+from neurosim.engines.outcome import FINISHED, STUCK, raise_unless_finished
+from neurosim.errors import ScenarioError, SimulationError
+from neurosim.lower import SyncPlan
+from tests.engines.machines import small_image
+
+SIZE = 8
+
+
+def ring(**noc: Any) -> Any:
+    """Eight cores around a ring, quick to send, with small buffers."""
+    return load_chip("mesh", overrides={
+        "topology": {"kind": "ring", "width": SIZE, "height": 1},
+        "core": {"send_cycles": 1, "update_cycles": 1, "receive_cycles": 1, "marker_cycles": 1},
+        "noc": {"pipeline_cycles": 3, "buffer_flits": 2, **noc}})
+
+
+def broadcast(chip: Any) -> Any:
+    """Every unit sends to every core, all at once."""
+    return small_image(0, SyncPlan("barrier"), chip, sizes=(6 * SIZE,), cores=(SIZE,), inputs=4,
+                       steps=3, density=1.0)
+
+
+def test_the_ring_is_refused_before_the_run_naming_its_cycle() -> None:
+    with pytest.raises(ScenarioError) as caught:
+        ring(virtual_channels=1)
+    tiles = re.findall(r"\[(\d), 0\]", caught.value.why)
+    assert sorted(map(int, set(tiles))) == list(range(SIZE))
+    steps = {(int(b) - int(a)) % SIZE for a, b in zip(tiles, tiles[1:], strict=False)}
+    assert steps in ({1}, {SIZE - 1})
+
+
+def test_forced_past_the_check_it_deadlocks_and_names_the_same_cycle(engine: Any) -> None:
+    image = broadcast(ring(virtual_channels=1, check_deadlock=False))
+    outcome = engine(image)
+    assert outcome.status == STUCK and outcome.counters.in_flight > 0
+    with pytest.raises(SimulationError, match="deadlock") as caught:
+        raise_unless_finished(image, outcome)
+    routers = re.findall(r"router (\d)", caught.value.why)
+    assert sorted(map(int, set(routers))) == list(range(SIZE))
+    steps = {(int(b) - int(a)) % SIZE for a, b in zip(routers, routers[1:], strict=False)}
+    assert steps in ({1}, {SIZE - 1})
+
+
+def test_with_two_virtual_channels_the_same_machine_runs_through(engine: Any) -> None:
+    outcome = engine(broadcast(ring(virtual_channels=2)))
+    assert outcome.status == FINISHED
+    assert outcome.counters.in_flight == 0
