@@ -71,8 +71,7 @@ def _draw_heat(figure: Figure, axes: Axes, data: Heat, measure: str, unit: str,
     shown = np.ma.masked_invalid(values * factor)
     low, high = float(shown.min()), float(shown.max())
     norm = LogNorm(low, high) if low > 0 and high > 3 * low else None
-    map_ = style.colour_map("viridis", 0.45, 1.0)
-    map_.set_bad(style.PALE)
+    map_ = style.colour_map("viridis", 0.45, 1.0).with_extremes(bad=style.PALE)
     axes.imshow(shown, cmap=map_, norm=norm, aspect="auto", origin="lower")
     for (r, c), value in np.ndenumerate(shown):
         if not np.ma.is_masked(value):
