@@ -281,10 +281,12 @@ def _task(prepared: Prepared, received: np.ndarray, progress: Progress | None,
     simulated = net.task_from_outputs(network, received, workload.targets)
     reference = share("reference", scenario, lambda: net.run_functional(
         network, workload.inputs, workload.window)[-1])
+    expected = net.task_from_outputs(network, reference, workload.targets)
     return {
         **_facts(functional),
         "simulated": {
             **_facts(simulated),
+            "functional_perplexity": expected.perplexity,
             "max_output_difference": float(np.abs(received - reference).max()),
         },
     }

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 WIDTH = 60
+#: Relative difference of perplexities up to which simulation and functional model agree.
+TASK_TOLERANCE = 1e-5
 _PREFIXES = ((1e9, "G"), (1e6, "M"), (1e3, "k"), (1.0, ""), (1e-3, "m"), (1e-6, "u"), (1e-9, "n"),
              (1e-12, "p"))
 
@@ -61,6 +63,10 @@ def _task(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     if simulated:
         found.append(("  simulated", f"{simulated['bits_per_token']:.4f}"
                                      f" over {simulated['tokens']:,} tokens"))
+        if simulated.get("functional_perplexity"):
+            ratio = simulated["perplexity"] / simulated["functional_perplexity"]
+            same = "equals" if abs(ratio - 1) <= TASK_TOLERANCE else "differs from"
+            found.append(("", f"{same} the functional model"))
     return found
 
 
