@@ -264,7 +264,7 @@ def _traffic_image(scenario: Scenario, chip: Chip) -> Image:
     spec = scenario.workload.traffic
     assert spec is not None
     return lower_traffic(chip, spec.pattern, spec.rate, spec.packet_flits, spec.cycles,
-                         spec.warmup, scenario.seed)
+                         spec.warmup, scenario.seed, spec.process)
 
 
 def _task(prepared: Prepared, received: np.ndarray, progress: Progress | None,

@@ -13,6 +13,7 @@ from neurosim.errors import ScenarioError
 from neurosim.lower.channels import Endpoints, Fabric, Periods, check_buffers, lower_channels
 
 Pattern = Literal["uniform", "transpose", "bit_complement", "hotspot", "neighbour"]
+Process = Literal["bernoulli", "poisson"]
 #: Share of a hotspot source's packets that go to the hotspot.
 HOT_FRACTION = 0.1
 
@@ -53,7 +54,8 @@ def destinations(pattern: Pattern, xy: np.ndarray) -> tuple[int, np.ndarray]:
 
 
 def traffic_fields(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, cycles: int,
-                   warmup: int, seed: int, periods: Periods) -> dict[str, Any]:
+                   warmup: int, seed: int, periods: Periods,
+                   process: Process) -> dict[str, Any]:
     """All Image fields that a traffic run fills."""
     arrays = chip.noc_arrays
     tiles = np.unique(arrays.core_router)
@@ -65,6 +67,7 @@ def traffic_fields(chip: Chip, pattern: Pattern, rate: float, packet_flits: int,
     check_buffers(chip, bits)
     kind, fixed = destinations(pattern, arrays.router_xy[tiles])
     channel, vc = _routes(fabric, tiles)
+    chance = rate / periods.noc if process == "poisson" else rate  # of an offer, per source edge
     return {
         **fabric.arrays,
         "packet_bits": bits,
@@ -72,7 +75,7 @@ def traffic_fields(chip: Chip, pattern: Pattern, rate: float, packet_flits: int,
         "route_vc": vc,
         "end_tick": (warmup + cycles) * periods.noc,
         "seed": seed,
-        "traffic_log_miss": -math.inf if rate >= 1.0 else math.log1p(-rate),
+        "traffic_log_miss": -math.inf if chance >= 1.0 else math.log1p(-chance),
         "traffic_flits": packet_flits,
         "traffic_dest_kind": kind,
         "traffic_dest": fixed,

@@ -15,7 +15,7 @@ from neurosim.lower import ticks
 from neurosim.lower.channels import Endpoints, Periods, check_buffers, lower_channels
 from neurosim.lower.synapses import lower_synapses, lower_units
 from neurosim.lower.talk import lower_talk
-from neurosim.lower.traffic import Pattern, traffic_fields
+from neurosim.lower.traffic import Pattern, Process, traffic_fields
 from neurosim.mapping.model import Mapping
 from neurosim.network.model import Network, Workload
 
@@ -199,21 +199,28 @@ def _no_traffic(n_routers: int, seed: int) -> dict[str, Any]:
 
 
 def lower_traffic(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, cycles: int,
-                  warmup: int, seed: int = 0) -> im.Image:
+                  warmup: int, seed: int = 0, process: Process = "bernoulli") -> im.Image:
     """Synthetic traffic on a chip's NoC as an Image: one source and sink on every tile with cores.
 
     Args:
-        rate: packets per node and NoC cycle, 0 < rate <= 1 (a Bernoulli process).
+        rate: packets per node and NoC cycle, 0 < rate <= 1.
+        process: ``bernoulli`` offers at the edges of the NoC's clock, at most one packet a cycle;
+            ``poisson`` at any tick, which is a Bernoulli process so fine that gaps are
+            exponential to one part in thousands.
         packet_flits: length of every packet.
         cycles, warmup: NoC cycles measured, and before them.
     """
     clocks = lower_clocks(chip)
     traffic = traffic_fields(chip, pattern, rate, packet_flits, cycles, warmup, seed,
-                             clocks.channels)
+                             clocks.channels, process)
+    domains = _domains(chip, traffic, clocks)
+    if process == "poisson":
+        first = traffic["n_routers"]
+        domains["clock_period"][first: first + traffic["n_sources"]] = 1
     fields: dict[str, Any] = {
         **_nothing_to_compute(),
         **traffic,
-        **_domains(chip, traffic, clocks),
+        **domains,
         "tick_hz": clocks.tick_hz,
         "n_vcs": int(chip.noc.virtual_channels),
         "flit_bits": int(chip.noc.flit_bits),

@@ -93,7 +93,8 @@ def source_traffic(facts: Facts) -> dict[str, Any]:
     interval takes the means of equal stretches of time (batch means) as independent.
     """
     image, counters = facts.image, facts.counters
-    cycle = int(image.clock_period[image.first_source])
+    cycle = int(image.clock_period[0])
+    aligned = cycle == int(image.clock_period[image.first_source])  # else bins are no cycles
     span = max(1, int(counters.end_tick) - int(image.traffic_warmup_tick)) / cycle
     nodes = image.n_sources
     count = int(counters.latency_count.sum())
@@ -101,8 +102,8 @@ def source_traffic(facts: Facts) -> dict[str, Any]:
         "traffic_latency_cycles": {
             "mean": int(counters.latency_sum.sum()) / count / cycle if count else None,
             "mean_ci95": _batch_interval(facts, cycle),
-            "p50": _percentile(counters.latency_histogram, 0.50),
-            "p99": _percentile(counters.latency_histogram, 0.99),
+            "p50": _percentile(counters.latency_histogram, 0.50) if aligned else None,
+            "p99": _percentile(counters.latency_histogram, 0.99) if aligned else None,
             "zero_load": zero_load_cycles(image),
             "packets": count,
         },
@@ -143,8 +144,7 @@ def zero_load_cycles(image: Image) -> float | None:
     the output taken, and the tail's lag on the last channel (docs/reference/machine-model.md).
     A hotspot's pairs weigh as often as they are drawn.  None without any pair.
     """
-    n, first = image.n_sources, image.first_source
-    cycle = int(image.clock_period[first])
+    n, cycle = image.n_sources, int(image.clock_period[0])
     ticks = _zero_load_ticks(image)
     pairs = np.ones((n, n)) / max(1, n - 1)
     if image.traffic_dest_kind == DEST_FIXED:

@@ -107,6 +107,8 @@ class Traffic(Section):
     """Who sends to whom."""
     rate: Annotated[float, Quantity("number", above=0.0, maximum=1.0)]
     """Packets offered per node and NoC cycle."""
+    process: Literal["bernoulli", "poisson"] = "bernoulli"
+    """bernoulli: offers at clock edges; poisson: at any time."""
     packet_flits: Count = 1
     """Length of a packet in flits."""
     cycles: Count
