@@ -142,8 +142,8 @@ def provenance(facts: Facts, seed: int, resolved: Mapping[str, Any]) -> dict[str
 
 
 def chip_sha256(chip: Chip) -> str:
-    """Hash of everything in the chip as loaded, overrides included."""
-    text = json.dumps(chip.model_dump(mode="json"), sort_keys=True)
+    """Hash of everything in the chip as loaded, overrides included; of files their contents."""
+    text = json.dumps(chip.model_dump(mode="json", exclude={"topology": {"file"}}), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
 

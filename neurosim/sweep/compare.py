@@ -106,8 +106,10 @@ def _text(value: Any) -> str:
 def _changes(scenarios: Sequence[Any], origins: Sequence[Mapping[str, Any]]) -> Section:
     a, b = ({**dict(flatten(scenario or {})), **{f"({key})": value for key, value in own.items()}}
             for scenario, own in zip(scenarios, origins, strict=True))
-    rows = [(key, _text(a.get(key)), _text(b.get(key))) for key in dict.fromkeys([*a, *b])
-            if a.get(key) != b.get(key) and key not in _WORDS]
+    rows: list[tuple[str, ...]] = [
+        (key, _text(a.get(key)), _text(b.get(key)))
+        for key in dict.fromkeys([*a, *b])
+        if a.get(key) != b.get(key) and key not in _WORDS]
     title = "What changed in the scenario" if rows else "The scenarios are the same"
     return title, ("key", "A", "B"), rows
 

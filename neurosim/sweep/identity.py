@@ -62,7 +62,7 @@ def assets(scenario: Scenario, hashes: Hashes) -> tuple[Asset, ...]:
             value = getattr(value, part, None)
         if value is not None:
             path = scenario.resolve(value)
-            extra = _sidecar(path) if key == "network.model" else []
+            extra = _beside(path) if key == "network.model" else []
             found.append(_asset(key, [path, *extra], hashes))
     if is_chip_file(scenario.chip.use):
         files = _included(scenario.resolve(scenario.chip.use))
@@ -77,22 +77,37 @@ def _asset(key: str, paths: list[Path], hashes: Hashes) -> Asset:
                             for path in absolute))
 
 
-def _sidecar(model: Path) -> list[Path]:
+def _beside(model: Path) -> list[Path]:
+    """The sidecar of a model file, and the embedding's file if that names one.  A damaged sidecar
+    is for loading the model to refuse."""
     from neurosim.network.sidecar import sidecar_path
 
     path = sidecar_path(model)
-    return [path] if path.is_file() else []
+    if not path.is_file():
+        return []
+    try:
+        shared = json.loads(path.read_text(encoding="utf-8")).get("embedding")
+    except (OSError, ValueError, AttributeError):
+        shared = None
+    other = model.parent / shared if isinstance(shared, str) else None
+    return [path, other] if other is not None and other.is_file() else [path]
 
 
 def _included(path: Path) -> list[Path]:
-    """A chip file and the files that it includes by path, one after the other."""
+    """A chip file, the files that it includes by path, and the graph files that these name."""
     from neurosim.files.yaml_tree import read_yaml
 
-    files = [path]
+    files: list[Path] = [path]
+    graphs: list[Path] = []
     while True:
-        include = read_yaml(files[-1], "chip.use").data.get("include")
+        data = read_yaml(files[-1], "chip.use").data
+        topology = data.get("topology")
+        graph = topology.get("file") if isinstance(topology, dict) else None
+        if isinstance(graph, str):
+            graphs.append(files[-1].parent / graph)
+        include = data.get("include")
         if not isinstance(include, str) or not is_chip_file(include):
-            return files
+            return [*files, *graphs]
         files.append(files[-1].parent / include)
 
 

@@ -10,6 +10,9 @@ import numpy as np
 
 from neurosim.sweep.schema import Axis, Sample
 
+#: A sampled range of whole numbers is rounded as if it had so many values: from a span of 2 on.
+_SAMPLED = 3
+
 
 def values(axis: Axis) -> list[Any]:
     """The values of an axis, in order; a range's are clean to 12 digits."""
@@ -39,15 +42,15 @@ def draw(sample: Sample) -> list[dict[str, Any]]:
         places = rng.random(sample.count)
         if sample.method == "latin_hypercube":
             places = (rng.permutation(sample.count) + places) / sample.count
-        columns[key] = [_at(axis, float(place), sample.count) for place in places]
+        columns[key] = [_at(axis, float(place)) for place in places]
     return [{key: column[n] for key, column in columns.items()} for n in range(sample.count)]
 
 
-def _at(axis: Axis, place: float, count: int) -> Any:
+def _at(axis: Axis, place: float) -> Any:
     """The value at ``place`` in [0, 1) of an axis."""
     if axis.values is not None:
         return axis.values[int(place * len(axis.values))]
-    return _written(axis, _between(axis, place), count)
+    return _written(axis, _between(axis, place), _SAMPLED)
 
 
 def _between(axis: Axis, place: float) -> float:

@@ -32,7 +32,8 @@ class Axis(Section):
     scale: Literal["linear", "log"] = "linear"
     """log: equal ratios instead of equal distances."""
     whole: bool | None = None
-    """Round to whole numbers; default: where both ends are whole and count - 1 or more apart."""
+    """Round to whole numbers; default: where both ends are whole and far enough apart: count - 1,
+    in a sample 2."""
     unit: str | None = None
     """Written after each number of the range: ms makes 0.5 into '0.5 ms'."""
 

@@ -131,6 +131,14 @@ def test_a_latin_hypercube_hits_every_part_of_every_range_once(count: int, seed:
     assert drawn == ranges.draw(Sample(count=count, seed=seed, over=over))
 
 
+def test_sampled_ranges_of_whole_numbers_stay_whole():
+    over = {"cores": Axis(low=10, high=20), "fraction": Axis(low=0, high=1)}
+    drawn = ranges.draw(Sample(count=50, over=over))
+    assert {type(p["cores"]) for p in drawn} == {int}
+    assert {p["cores"] for p in drawn} <= set(range(10, 21))
+    assert len({p["fraction"] for p in drawn}) == 50
+
+
 def test_samples_choose_evenly_from_lists():
     over = {"sync": Axis(values=["barrier", "dataflow", "tick"])}
     drawn = [p["sync"] for p in ranges.draw(Sample(count=30, over=over))]
