@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from neurosim.pipeline import run as run
     from neurosim.scenario import Scenario as Scenario
     from neurosim.scenario import load_scenario as load_scenario
+    from neurosim.sweep import run_sweep as run_sweep
 
 _HOMES = {
     "Result": "neurosim.measure",
@@ -37,6 +38,7 @@ _HOMES = {
     "load_scenario": "neurosim.scenario",
     "prepare": "neurosim.pipeline",
     "run": "neurosim.pipeline",
+    "run_sweep": "neurosim.sweep",
 }
 
 __all__ = [
@@ -53,6 +55,7 @@ __all__ = [
     "load_scenario",
     "prepare",
     "run",
+    "run_sweep",
 ]
 
 
