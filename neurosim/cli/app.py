@@ -20,6 +20,7 @@ from neurosim.cli.compare import compare
 from neurosim.cli.console import Interrupted
 from neurosim.cli.explain import explain
 from neurosim.cli.import_ import import_
+from neurosim.cli.noc import noc
 from neurosim.cli.plot import plot
 from neurosim.cli.run import run
 from neurosim.cli.schema import schema
@@ -43,6 +44,7 @@ app.command("show")(show)
 app.command("schema")(schema)
 app.command("chips")(chips)
 app.command("import")(import_)
+app.command("noc")(noc)
 app.command("sweep")(sweep)
 app.command("plot")(plot)
 app.command("compare")(compare)

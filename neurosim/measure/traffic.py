@@ -144,8 +144,15 @@ def zero_load_cycles(image: Image) -> float | None:
     the output taken, and the tail's lag on the last channel (docs/reference/machine-model.md).
     A hotspot's pairs weigh as often as they are drawn.  None without any pair.
     """
-    n, cycle = image.n_sources, int(image.clock_period[0])
-    ticks = _zero_load_ticks(image)
+    cycle, pairs = int(image.clock_period[0]), pair_weights(image)
+    weight = float(pairs.sum())
+    return float((pairs * _zero_load_ticks(image)).sum()) / weight / cycle if weight > 0 else None
+
+
+def pair_weights(image: Image) -> np.ndarray:
+    """[S source, S sink] share of each source's packets that go to each sink; rows sum to 1, or
+    to 0 where the pattern maps a node onto itself."""
+    n = image.n_sources
     pairs = np.ones((n, n)) / max(1, n - 1)
     if image.traffic_dest_kind == DEST_FIXED:
         pairs = np.zeros((n, n))
@@ -156,8 +163,7 @@ def zero_load_cycles(image: Image) -> float | None:
         pairs[others] *= 1.0 - image.traffic_hot_fraction
         pairs[others, hot] += image.traffic_hot_fraction
     np.fill_diagonal(pairs, 0.0)
-    weight = float(pairs.sum())
-    return float((pairs * ticks).sum()) / weight / cycle if weight > 0 else None
+    return pairs
 
 
 def _zero_load_ticks(image: Image) -> np.ndarray:
