@@ -11,7 +11,7 @@ DEMO := results/quickstart
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 export OMP_NUM_THREADS = 1
 
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint browser clean
 
 help:
 	@echo "make demo   run the quickstart scenario; pictures go to $(DEMO)"
@@ -25,12 +25,23 @@ demo: $(VENV)/.installed
 	@ls $(DEMO)/*.png
 	@echo "The numbers: $(DEMO)/result.json"
 
-test: lint
-	$(BIN)/python -m pytest -n $(WORKERS) -q
+test: lint browser
+	$(BIN)/python -m pytest -n $(WORKERS) -q -rs
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The report is tested in Chromium; where it is missing and cannot be installed, those tests are
+# skipped and say so.
+browser:
+	@if command -v chromedriver >/dev/null; then :; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "installing chromium for the tests of the report"; \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y \
+			--no-install-recommends chromium chromium-driver fonts-dejavu-core; } >/dev/null 2>&1 \
+		|| echo "chromium cannot be installed: tests in a browser will be skipped"; \
+	else echo "no chromium here, nor the right to install it: tests in it will be skipped"; fi
 
 clean:
 	rm -rf $(VENV) $(DEMO) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,7 @@ from neurosim.network.model import Network, Workload
 from neurosim.scenario import Scenario, load_scenario
 
 if TYPE_CHECKING:
+    from neurosim.explain.whole import Explained
     from neurosim.measure import Result
 
 #: Called with (steps done, steps in all, what is going on).
@@ -132,7 +134,17 @@ def simulate(prepared: Prepared, engine: str | None = None,
             chip=prepared.chip, mapping=prepared.mapping, image=image, counters=outcome.counters,
             task=task, trace=outcome.trace, wall={"started": started, "seconds": seconds})
         bounds = _bounds(prepared, name, run_engine) if scenario.bounds else None
-        return replace(result, data={**result.data, "bounds": bounds}, draw=_draw)
+        found = {"bounds": bounds}
+        explained = None if outcome.trace is None else _explained(prepared, outcome.trace)
+        if explained is not None:
+            found["critical_path"] = explained.data()
+        return replace(result, data={**result.data, **found}, draw=partial(_draw, explained))
+
+
+def _explained(prepared: Prepared, trace: np.ndarray) -> Explained:
+    from neurosim.explain.whole import Explained
+
+    return Explained(prepared.image, trace, prepared.chip, prepared.mapping)
 
 
 def _bounds(prepared: Prepared, name: str, run_engine: Callable[..., Any]) -> dict[str, Any] | None:
@@ -162,10 +174,13 @@ def _bounds(prepared: Prepared, name: str, run_engine: Callable[..., Any]) -> di
     return found
 
 
-def _draw(result: Result, directory: Path) -> None:
+def _draw(explained: Explained | None, result: Result, directory: Path) -> None:
     from neurosim.report import write_figures
+    from neurosim.report.html import details, write_report
 
     write_figures(result, directory)
+    detail = None if explained is None else details(explained)
+    write_report(directory / "report.html", result, detail)
 
 
 def _loaded(scenario: Scenario | str | Path, overrides: Sequence[str]) -> Scenario:

@@ -50,9 +50,9 @@ def _print_path(run: Traced, data: dict[str, Any], rows: int) -> None:
     from neurosim.measure.summary import percent, si
 
     what = "steps" if run.prepared.image.steps else "packets"
-    whole = sum(data["latency_s"]) / len(data["latency_s"])
+    whole = data["latency_mean_s"]
     print_rows(run.scenario.name, [
-        ("latency", f"{si(whole, 's')} on average over {len(data['steps'])} {what}"),
+        ("latency", f"{si(whole, 's')} on average over {data['count']} {what}"),
         *((v["scope"], _verdict(v)) for v in data["verdicts"])])
     for line in data["verdicts"][0]["evidence"]:
         print(f"  {line}")

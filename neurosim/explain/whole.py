@@ -20,6 +20,8 @@ from neurosim.mapping.model import Mapping
 
 #: Longest tables of places.
 MOST_ROWS = 20
+#: Steps that are listed one by one; tables and means are over all.
+MOST_STEPS = 1000
 
 
 class Explained:
@@ -48,11 +50,14 @@ class Explained:
             return [{"name": row.name, "seconds": row.ticks / hertz / steps, "share": row.share,
                      "steps": row.steps} for row in found[:MOST_ROWS]]
 
-        by_part = path.by_part()
+        listed = slice(0, MOST_STEPS if self.image.steps else 0)
+        by_part = path.by_part()[listed]
         used = np.flatnonzero(by_part.any(axis=0))
         return {
-            "steps": path.step.tolist(),
-            "latency_s": (path.latency / hertz).tolist(),
+            "count": len(path.step),
+            "latency_mean_s": float(path.latency.mean() / hertz) if len(path.step) else None,
+            "steps": path.step[listed].tolist(),
+            "latency_s": (path.latency[listed] / hertz).tolist(),
             "parts": [parts.NAMES[i] for i in used],
             "parts_s": (by_part[:, used] / hertz).tolist(),
             "by_part": rows(table.by_part(path)),
