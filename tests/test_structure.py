@@ -40,7 +40,7 @@ ARROWS: dict[str, set[str]] = {
     "report": RUN | {"measure", "explain"},
     "pipeline": BELOW_LOWER | {
         "lower", "image", "engines", "trace", "measure", "explain", "report"},
-    "noc": {"scenario", "image", "rules", "measure", "pipeline"},
+    "noc": {"scenario", "image", "rules", "measure", "pipeline", "report"},
     "sweep": BELOW_LOWER | {"files", "lower", "image", "engines", "measure", "report", "pipeline"},
 }
 #: Parts on top, which may import anything.

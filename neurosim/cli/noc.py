@@ -91,7 +91,7 @@ def _write(found: Study, folder: Path) -> None:
     from neurosim.cli.output import OPTION
     from neurosim.errors import UserError
     from neurosim.measure.folder import new_folder, write_json
-    from neurosim.report.noc_figures import draw_study
+    from neurosim.noc.figures import draw_study
 
     points = [{**asdict(point), "saturated": point.saturated} for point in found.points]
     columns = [name for name in points[0] if name != "ci95"]

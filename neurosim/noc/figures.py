@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from neurosim.noc import Study
+    from neurosim.noc.study import Study
 
 #: Latencies beyond this many times the unloaded one are cut off.
 CUT = 8.0
