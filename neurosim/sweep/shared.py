@@ -43,7 +43,9 @@ class Shared:
         self.made = dict.fromkeys(KEPT, 0)
 
     def __call__(self, what: str, scenario: Scenario, make: Callable[[], Any]) -> Any:
-        kept = self._kept[what]
+        kept = self._kept.get(what)
+        if kept is None:  # something that nobody has said the dependences of
+            return make()
         key = dependence(what, scenario)
         if key not in kept:
             self.made[what] += 1
