@@ -132,7 +132,7 @@ class Host(Section):
 class Energy(Section):
     """Energies beside those of the performance level."""
 
-    static_w: Constant = quantity("W", "whole chip with its cores off")
+    static_w: Constant = quantity("W", "one chip with its cores off")
     unused_cores: Literal["asleep", "off"] = "asleep"
     sram_j_per_byte: Constant = quantity("J/B", "local memory access beyond core-active energy")
     noc_j_per_bit_hop: Constant = quantity("J/bit", "one bit over one link")
@@ -140,6 +140,8 @@ class Energy(Section):
     host_link_j_per_bit: Constant = quantity("J/bit", "one bit over the host link")
     dram_j_per_bit: Constant = quantity("J/bit", "one bit to or from DRAM")
     host_j_per_mac: Constant = quantity("J", "one multiply-accumulate on the host")
+    noc_j_per_bit_hop_y: Constant | None = quantity(
+        "J/bit", "noc_j_per_bit_hop of N and S links (null: the same)", optional=True)
     chip_link_j_per_bit: Constant | None = quantity(
         "J/bit", "one bit over a link between chips (null: 0)", optional=True)
     sram_j_per_read: Constant | None = quantity(

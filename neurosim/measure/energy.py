@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from neurosim.chip.schema import Constant
-from neurosim.image import TRAFFIC
+from neurosim.chip.topology import ON_CHIP
+from neurosim.image import RECEIVE, SEND, TRAFFIC
 from neurosim.measure.facts import Facts
 from neurosim.measure.memory import accessed_bytes
 
@@ -42,6 +43,7 @@ def energy(facts: Facts) -> dict[str, Any]:
         "energy_high_j": sum(most.values()),
         "energy_range_j": {name: [least[name], most[name]] for name in middle},
         "energy_per_step_j": total / facts.steps if facts.steps else None,
+        "energy_detail_j": detail(facts, value),
         "power_w": total / facts.total_s if facts.total_s > 0 else None,
     }
 
@@ -50,18 +52,46 @@ def components(facts: Facts, pick: Pick) -> dict[str, float]:
     """Energy by component in joules; their sum is the chip's total."""
     chip, counters = facts.chip, facts.counters
     costs = chip.energy
-    links = facts.link_channels
-    noc_bits = int(counters.ch_bits[links].sum())
+    parts = detail(facts, pick)
     host_bits = facts.host_sent_bits + int(counters.ch_bits[facts.host_channels].sum())
     return {
-        "core_active": float(core_active_j(facts, pick).sum()),
+        "core_active": float(core_active_j(facts, pick).sum())
+        + parts["synaptic_ops"] + parts["updates"] + parts["received"] + parts["sent"],
         "core_idle": pick(chip.level.core_sleep_w) * powered_cores(facts) * facts.total_s,
-        "sram": pick(costs.sram_j_per_byte) * accessed_bytes(facts),
-        "noc": pick(costs.noc_j_per_bit_hop) * noc_bits
-        + pick(costs.router_j_per_packet) * lookups(facts),
+        "sram": pick(costs.sram_j_per_byte) * accessed_bytes(facts) + parts["sram_words"],
+        "noc": parts["links"] + parts["routers"] + parts["chip_links"],
         "dram": 0.0,
         "host_link": pick(costs.host_link_j_per_bit) * host_bits,
-        "static": pick(costs.static_w) * facts.total_s,
+        "static": pick(costs.static_w) * chip.topology.chip_count * facts.total_s,
+    }
+
+
+def detail(facts: Facts, pick: Pick = value) -> dict[str, float]:
+    """What the components are made of: links within and between chips, look-ups, and operations
+    that cost energy of their own where a chip is known by these and not by cycles."""
+    costs, counters, arrays = facts.chip.energy, facts.counters, facts.chip.noc_arrays
+
+    def each(constant: Constant | None) -> float:
+        return 0.0 if constant is None else pick(constant)
+
+    channels = facts.link_channels
+    bits = counters.ch_bits[channels]
+    between = arrays.link_kind[arrays.neighbours >= 0] != ON_CHIP
+    vertical = np.array([way in ("N", "S") for *_, way in arrays.links], bool)
+    across = costs.noc_j_per_bit_hop_y or costs.noc_j_per_bit_hop
+    jobs = counters.job_count.sum(axis=0)
+    words = accessed_bytes(facts) / (8 if costs.sram_word_bytes is None
+                                     else int(costs.sram_word_bytes))
+    return {
+        "links": pick(costs.noc_j_per_bit_hop) * int(bits[~between & ~vertical].sum())
+        + pick(across) * int(bits[~between & vertical].sum()),
+        "chip_links": each(costs.chip_link_j_per_bit) * int(bits[between].sum()),
+        "routers": pick(costs.router_j_per_packet) * lookups(facts),
+        "synaptic_ops": each(costs.synaptic_op_j) * int(counters.synaptic_ops.sum()),
+        "updates": each(costs.update_j) * int(counters.layer_updates.sum()),
+        "received": each(costs.receive_j) * int(jobs[RECEIVE]),
+        "sent": each(costs.send_j) * int(jobs[SEND]),
+        "sram_words": each(costs.sram_j_per_read) * words,
     }
 
 

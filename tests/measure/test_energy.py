@@ -86,3 +86,47 @@ def test_host_arithmetic_is_no_part_of_the_chip():
     assert host["decoder_low_j"] < host["decoder_j"] < host["decoder_high_j"]
     dearer = cases.facts(**{"energy.host_j_per_mac": 1.0})
     assert energy.energy(dearer)["energy_j"] == energy.energy(f)["energy_j"]
+
+
+def test_energy_by_operation_is_added_to_busy_cycles():
+    """Chips known by energy per operation: counts of the run times each constant."""
+    plain = energy.components(cases.facts(), energy.value)
+    f = cases.facts(**{"energy.synaptic_op_j": 2e-12, "energy.update_j": 3e-12,
+                       "energy.receive_j": 5e-12, "energy.send_j": 7e-12})
+    counters = f.counters
+    extra = (2e-12 * counters.synaptic_ops.sum() + 3e-12 * counters.layer_updates.sum()
+             + 5e-12 * counters.job_count[:, 0].sum() + 7e-12 * counters.job_count[:, 2].sum())
+    parts = energy.components(f, energy.value)
+    assert extra > 0
+    assert parts["core_active"] - plain["core_active"] == pytest.approx(extra)
+    assert {k: v for k, v in parts.items() if k != "core_active"} == {
+        k: v for k, v in plain.items() if k != "core_active"}
+
+
+def test_memory_words_cost_by_their_width():
+    plain = energy.components(cases.facts(), energy.value)["sram"]
+    for width in (4, 8):
+        f = cases.facts(**{"energy.sram_j_per_read": 1e-11, "energy.sram_word_bytes": width})
+        more = energy.components(f, energy.value)["sram"] - plain
+        assert more == pytest.approx(1e-11 * energy.accessed_bytes(f) / width)
+
+
+def test_links_between_chips_and_chips_themselves_are_counted():
+    """The same two tiles as one chip and as two: static twice, bits at the price of their link."""
+    link = {"clock_hz": "300 MHz", "bits_per_cycle": 20, "latency_cycles": 6, "credit_cycles": 2,
+            "buffer_flits": 8}
+    two = {"chip_link": link, "topology.width": 1, "topology.chips": {
+        "kind": "mesh", "width": 2, "height": 1, "gateway": [0, 0]},
+        "energy.chip_link_j_per_bit": 9e-12}
+    one = energy.components(cases.facts(), energy.value)
+    parts = energy.components(cases.facts(**two), energy.value)
+    assert parts["static"] == pytest.approx(2 * one["static"])
+    assert parts["noc"] - one["noc"] == pytest.approx(444 * (9e-12 - 2e-12))
+    assert energy.detail(cases.facts(**two))["chip_links"] == pytest.approx(444 * 9e-12)
+
+
+def test_north_and_south_may_cost_differently():
+    tall = {"topology.width": 1, "topology.height": 2, "energy.noc_j_per_bit_hop_y": 5e-12}
+    assert energy.detail(cases.facts(**tall))["links"] == pytest.approx(444 * 5e-12)
+    wide = {"energy.noc_j_per_bit_hop_y": 5e-12}
+    assert energy.detail(cases.facts(**wide))["links"] == pytest.approx(444 * 2e-12)
