@@ -22,12 +22,13 @@ from neurosim import network as net
 from neurosim.chip import Chip, load_chip
 from neurosim.chip.bounds import End, at_range_end
 from neurosim.engines import select
-from neurosim.engines.outcome import raise_unless_finished
+from neurosim.engines.outcome import INTERRUPTED, Outcome, Watcher, raise_unless_finished
 from neurosim.errors import UserError
 from neurosim.image import Image
 from neurosim.lower import SyncPlan, lower_network, lower_traffic
 from neurosim.mapping import map_network
 from neurosim.mapping.model import Mapping
+from neurosim.measure.summary import si
 from neurosim.network.model import Network, Workload
 from neurosim.scenario import Scenario, load_scenario
 
@@ -35,8 +36,8 @@ if TYPE_CHECKING:
     from neurosim.explain.whole import Explained
     from neurosim.measure import Result
 
-#: Called with (steps done, steps in all, what is going on).
-Progress = Callable[[int, int, str], None]
+#: Called with (steps done, steps in all, what is going on); True stops a simulation where it is.
+Progress = Callable[[int, int, str], object]
 #: Called as ``share(what, scenario, make)``: what ``make()`` returns, perhaps from an earlier call.
 Share = Callable[[str, Scenario, Callable[[], Any]], Any]
 #: Steps of the workload run on the functional model to learn the rates that mapping balances by.
@@ -121,12 +122,13 @@ def simulate(prepared: Prepared, engine: str | None = None,
     scenario, image = prepared.scenario, prepared.image
     with _located(scenario):
         name, run_engine = select(engine or scenario.engine, image)
-        report = None if progress is None else (
-            lambda done: progress(done, max(image.steps, 1), f"simulating ({name})"))
+        report = None if progress is None else _watcher(name, image, progress)
         started = time.time()
         outcome = run_engine(image, want_trace="trace" in scenario.record, progress=report)
         seconds = time.time() - started
         raise_unless_finished(image, outcome)
+        if outcome.status == INTERRUPTED:
+            return _partial(prepared, name, outcome, {"started": started, "seconds": seconds})
         task = _task(prepared, outcome.counters.host_values, progress, share)
         result = measure(
             name=scenario.name, scenario_sha256=scenario.sha256, resolved=scenario.resolved(),
@@ -139,6 +141,50 @@ def simulate(prepared: Prepared, engine: str | None = None,
         if explained is not None:
             found["critical_path"] = explained.data()
         return replace(result, data={**result.data, **found}, draw=partial(_draw, explained))
+
+
+def _watcher(name: str, image: Image, progress: Progress) -> Watcher:
+    """What an engine calls: progress with the speed, in events and in simulated time."""
+    started = time.monotonic()
+
+    def watch(done: int, tick: int = 0, events: int = 0) -> object:
+        wall = max(1e-9, time.monotonic() - started)
+        simulated = tick / image.tick_hz
+        speed = f", {si(simulated, 's')} simulated in {si(wall, 's')}, " \
+                f"{si(events / wall, 'events/s')}" if events else ""
+        return progress(done, max(image.steps, 1), f"simulating ({name}){speed}")
+
+    return watch
+
+
+def _partial(prepared: Prepared, name: str, outcome: Outcome, wall: dict[str, float]) -> Result:
+    """What an interrupted run has: the steps that were over, marked as a part.
+
+    Raises:
+        KeyboardInterrupt: no step was over.
+    """
+    from neurosim.measure import measure
+    from neurosim.measure.partial import cut, finished_steps
+
+    scenario, image, workload = prepared.scenario, prepared.image, prepared.workload
+    counters, steps = outcome.counters, 0
+    if workload is not None:
+        steps = finished_steps(image, counters)
+        workload, image, counters = cut(workload, image, counters, steps)
+    if workload is None or steps == 0:
+        raise KeyboardInterrupt
+    task = None
+    if workload.targets is not None and prepared.network is not None:
+        values = counters.host_values
+        task = {"simulated": _facts(net.task_from_outputs(prepared.network, values,
+                                                          workload.targets))}
+    result = measure(
+        name=scenario.name, scenario_sha256=scenario.sha256, resolved=scenario.resolved(),
+        engine=name, seed=scenario.seed, network=prepared.network, workload=workload,
+        chip=prepared.chip, mapping=prepared.mapping, image=image, counters=counters, task=task,
+        trace=outcome.trace, wall=wall)
+    part = {"steps_asked": prepared.image.steps, "steps_finished": steps}
+    return replace(result, data={**result.data, "partial": part}, draw=partial(_draw, None))
 
 
 def _explained(prepared: Prepared, trace: np.ndarray) -> Explained:

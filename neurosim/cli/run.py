@@ -25,7 +25,7 @@ def run(
     ] = True,
 ) -> None:
     """Simulate FILE; write tables and pictures to a results folder."""
-    from neurosim.cli.console import print_rows
+    from neurosim.cli.console import Interrupted, print_rows
     from neurosim.cli.output import check_output, default_output, write
     from neurosim.cli.progress import Progress
     from neurosim.scenario import load_scenario
@@ -41,3 +41,7 @@ def run(
     write(result, folder, figures)
     print_rows(scenario.name, result.summary())
     print(f"results: {folder}")
+    part = result.data.get("partial")
+    if part is not None:
+        raise Interrupted(f"stopped after {part['steps_finished']} of {part['steps_asked']} steps; "
+                          f"{folder} is marked partial")

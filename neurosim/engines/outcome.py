@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,6 +12,9 @@ from neurosim.image import Counters, Image
 
 # How a run ended.
 FINISHED, STOPPED, STUCK, OVERFLOW, INTERRUPTED = 0, 1, 2, 3, 4
+#: Called by an engine now and then with (steps that the last layer finished, tick, events processed
+#: so far); True ends the run as it is, INTERRUPTED.
+Watcher = Callable[[int, int, int], object]
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ SATURATED_ACCEPTANCE = 0.95
 #: Width of the interval that bisection ends with, in flits per node and cycle.
 TOLERANCE = 0.005
 #: Called with (points measured, points in all, what is going on).
-Progress = Callable[[int, int, str], None]
+Progress = Callable[[int, int, str], object]
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,15 @@ import numpy as np
 import simpy
 
 from neurosim import rules, trace
-from neurosim.engines.outcome import FINISHED, OVERFLOW, STOPPED, STUCK, Outcome
+from neurosim.engines.outcome import (
+    FINISHED,
+    INTERRUPTED,
+    OVERFLOW,
+    STOPPED,
+    STUCK,
+    Outcome,
+    Watcher,
+)
 from neurosim.image import SYNC_BARRIER, SYNC_TICK, Counters, Image
 
 #: A record's key: (tick, rank).
@@ -109,6 +117,7 @@ class Machine:
         self.counters = Counters.empty(image)
         self.records: list[tuple[int, ...]] | None = [] if want_trace else None
         self.overflow_unit = -1
+        self.interrupted = False
         self.last_tick = image.end_tick  # stop after it; -1: when nothing is left to do
         n_parts = image.sync_part + 1
         order = list(range(n_parts))
@@ -158,13 +167,15 @@ class Machine:
         owed = counters.copies - counters.delivered - counters.dropped
         counters.in_flight = int(owed.sum())
         if image.end_tick >= 0:
-            counters.end_tick = image.end_tick
+            counters.end_tick = int(self.env.now) if self.interrupted else image.end_tick
         records = None
         if self.records is not None:
             records = trace.in_order(np.array(self.records, dtype=trace.RECORD))
         waiting: Iterable[tuple[int, int]] = ()
         if self.overflow_unit >= 0:
             status = OVERFLOW
+        elif self.interrupted:
+            status = INTERRUPTED
         elif image.end_tick >= 0:
             status = STOPPED
         elif counters.in_flight or not all(p.finished() for p in self.parts[image.first_core:]):
@@ -179,14 +190,14 @@ def run(
     image: Image,
     want_trace: bool = False,
     shuffle: int | None = None,
-    progress: Callable[[int], None] | None = None,
+    progress: Watcher | None = None,
 ) -> Outcome:
     """Simulate ``image`` to its end.
 
     Args:
         want_trace: keep all records.
         shuffle: seed that permutes the order of parts and of process creation; changes nothing.
-        progress: called now and then with the number of the last step that the host finished.
+        progress: called now and then; ends the run when it returns True.
     """
     machine = Machine(image, want_trace, shuffle)
     if image.sync == SYNC_TICK:
@@ -201,5 +212,8 @@ def run(
         env.step()
         n += 1
         if progress is not None and n % 4096 == 0:
-            progress(int((machine.counters.step_layer[:, -1:] >= 0).sum()))
+            done = int((machine.counters.step_layer[:, -1:] >= 0).sum())
+            if progress(done, int(env.now), n):
+                machine.interrupted = True
+                break
     return machine.outcome()
