@@ -81,7 +81,7 @@ class Plan:
 
 def load_sweep(
     path: str | Path, overrides: Iterable[str] = (), yes: bool = False,
-    progress: Callable[[int, int, str], None] | None = None,
+    progress: Callable[[int, int, str], object] | None = None,
 ) -> Plan:
     """Read a scenario file with a sweep block and validate every point of it.
 
@@ -118,7 +118,7 @@ class _Expansion:
         self.conditions = self._conditions()
 
     def plan(self, blocks: list[Block], total: int,
-             progress: Callable[[int, int, str], None] | None) -> Plan:
+             progress: Callable[[int, int, str], object] | None) -> Plan:
         points: list[Point] = []
         twins: dict[str, Point] = {}
         seen = 0
