@@ -1,4 +1,4 @@
-"""Model cards: CARD.md beside the weights, written from metrics.json; ``python -m models.cards``."""
+"""Model cards: CARD.md beside the weights, from metrics.json; ``python -m models.cards``."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def character_card(folder: Path) -> str:
     recipe, (before, after) = metrics["recipe"], metrics["stages"]
     lines = [f"# {recipe['name']}", "",
              f"Character-level EGRU language model, layers {_layers(recipe)}, "
-             f"{len(sidecar['vocabulary'])} characters, embedding tied to the decoder; fp32, pruned "
-             "kernels as CSR. Official parameter names and semantics; h restarts every "
+             f"{len(sidecar['vocabulary'])} characters, embedding tied to the decoder; fp32, "
+             "pruned kernels as CSR. Official parameter names and semantics; h restarts every "
              f"{recipe['window']} characters.", "", "## Accuracy", "",
              "| | weight sparsity | bits per character, validation | test | activity per layer |",
              "|---|---|---|---|---|"]
@@ -50,8 +50,8 @@ def character_card(folder: Path) -> str:
                      f"| {valid['bits_per_token']:.3f} | {test['bits_per_token']:.3f} | "
                      + " / ".join(f"{100 * a:.1f} %" for a in test["activity"]) + " |")
     lines += ["", "Activity is the fraction of unit-steps with c > thr. Validation: *The Comedy of "
-              "Errors*; test: *The Tempest*; both held out whole. `heldout.txt` is the beginning of "
-              "the test text.", "", "## Training", "",
+              "Errors*; test: *The Tempest*; both held out whole. `heldout.txt` is the beginning "
+              "of the test text.", "", "## Training", "",
               f"{sum(p['updates'] for p in recipe['phases'])} updates of {recipe['batch']} x "
               f"{recipe['window']} characters in {after['minutes']:.0f} minutes of one shared CPU "
               f"core, seed {recipe['seed']}, torch {sidecar['training']['torch']}: "

@@ -218,6 +218,12 @@ CORPORA: dict[str, Callable[[Path], Corpus]] = {
     "shakespeare": shakespeare, "classics": classics, "treebank": treebank}
 
 
+#: Each corpus' files and their sha256.
+CORPUS_SOURCES = {"shakespeare": {SHAKESPEARE.file: SHAKESPEARE.sha256},
+                  "classics": {s.file: s.sha256 for s in (SHAKESPEARE, AUSTEN, BIBLE)},
+                  "treebank": {TREEBANK.file: TREEBANK.sha256}}
+
+
 def load(name: str, cache: Path) -> Corpus:
     """The corpus called ``name`` (`CORPORA` lists them)."""
     if name not in CORPORA:

@@ -1,6 +1,6 @@
 """The shipped form of trained weights: safetensors, pruned matrices as CSR, a JSON sidecar.
 
-A matrix NAME [rows, columns] with at least half of its entries 0 is stored by presynaptic row as
+A kernel NAME [rows, columns] is stored by presynaptic row where that takes fewer bytes, as
 ``NAME.values`` [n], ``NAME.indices`` [n] (column of each), ``NAME.row_pointers`` [rows + 1] and
 ``NAME.shape`` [2]; any other tensor under its own name.  The sidecar has the same stem.
 """
@@ -33,6 +33,12 @@ def csr_tensors(name: str, matrix: np.ndarray) -> dict[str, np.ndarray]:
             f"{name}.shape": np.array(matrix.shape, dtype=np.int64)}
 
 
+def csr_is_smaller(matrix: np.ndarray) -> bool:
+    """Whether values and 2-byte columns take fewer bytes than the whole matrix."""
+    size = matrix.dtype.itemsize
+    return np.count_nonzero(matrix) * (size + 2) < matrix.size * size
+
+
 def stored(arrays: Mapping[str, np.ndarray], kind: Any = np.float32) -> dict[str, np.ndarray]:
     """Tensors as they go into the file, values rounded to ``kind`` (then never back to zero:
     what rounds to 0 is dropped)."""
@@ -40,7 +46,7 @@ def stored(arrays: Mapping[str, np.ndarray], kind: Any = np.float32) -> dict[str
     for name, array in arrays.items():
         rounded = np.ascontiguousarray(array).astype(kind)
         prunable = name.startswith("rnns.") and rounded.ndim == 2
-        if prunable and np.count_nonzero(rounded) * 2 < rounded.size:
+        if prunable and csr_is_smaller(rounded):
             out.update(csr_tensors(name, rounded))
         else:
             out[name] = rounded
@@ -65,9 +71,12 @@ def write_sidecar(weights: Path, sha256: str, vocabulary: Sequence[str], tokenis
                   **more: Any) -> None:
     """Write the JSON beside the weights, which says everything that a checkpoint does not."""
     sidecar = {"format": SIDECAR_FORMAT, "kind": "egru", "tokenisation": tokenisation,
-               "vocabulary": list(vocabulary), "zoneout": 0.0, "window": window, "fire": fire,
-               "tied": True, **more, "training": dict(training), "sha256": sha256}
-    text = json.dumps(sidecar, indent=1, ensure_ascii=False) + "\n"
+               "zoneout": 0.0, "window": window, "fire": fire, "tied": True, **more,
+               "training": dict(training), "sha256": sha256}
+    text = json.dumps(sidecar, indent=1, ensure_ascii=False)
+    # The vocabulary goes on one line: thousands of words would bury the rest.
+    words = json.dumps(list(vocabulary), ensure_ascii=False)
+    text = text[: text.rindex("\n}")] + f',\n "vocabulary": {words}\n}}\n'
     write_bytes(weights.with_suffix(".json"), text.encode())
 
 

@@ -9,7 +9,8 @@
     decoder.decoder.bias       [vocabulary]                              optional
 
 A kernel may instead be stored as ``NAME.values``, ``NAME.indices``, ``NAME.row_pointers`` and
-``NAME.shape`` (CSR).  Frozen scalars of the surrogate gradient are ignored.
+``NAME.shape`` (CSR), and as int8 with ``NAME.scale``.  Frozen scalars of the surrogate gradient are
+ignored.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import scipy.sparse as sp
 
 from neurosim.errors import ModelError
 from neurosim.network.model import Layer, Network
+from neurosim.network.parts import dequantised, with_embedding
 from neurosim.network.sidecar import read_sidecar
 from neurosim.network.tensors import KEY, read_arrays
 
@@ -45,6 +47,7 @@ def load_model(path: str | Path) -> Network:
     path = Path(path)
     arrays, sha256 = read_arrays(path)
     sidecar = read_sidecar(path, sha256)
+    arrays = dequantised(with_embedding(arrays, sidecar, path), str(path))
     return build_network(arrays, sidecar, sha256=sha256, source=str(path))
 
 

@@ -87,7 +87,8 @@ def _notes(network: Network, sidecar: Mapping[str, Any], path: Path) -> dict[str
     notes["zoneout"] = zoneouts[0] if len(set(zoneouts)) == 1 else zoneouts
     if network.embedding is not None or network.decoder_weight is not None:
         notes["tied"] = network.embedding is network.decoder_weight
-    notes.pop("sha256", None)
+    for key in ("sha256", "embedding", "embedding_sha256"):  # all arrays go into the one file
+        notes.pop(key, None)
     check_sidecar(notes, str(sidecar_path(path)))
     return notes
 

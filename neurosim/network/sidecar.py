@@ -26,6 +26,8 @@ KEYS = {
     "fire": "threshold or always",
     "tied": "whether embedding and decoder share their weights",
     "sha256": "of the weights file, in hex",
+    "embedding": "safetensors file beside this one that holds embeddings.weight, if shared",
+    "embedding_sha256": "of that file, in hex",
     "name": "short name", "description": "one paragraph", "origin": "who trained it, from what",
     "licence": "SPDX identifier or text", "precision": "numbers' format in the file",
     "training": "free-form training card",
@@ -98,9 +100,13 @@ def _check_numbers(sidecar: dict[str, Any], where: str) -> None:
                 or not (math.isfinite(value) and 0.0 <= value <= 1.0)):
             raise ModelError(KEY, f"{where}: zoneout is {value!r}",
                              "a number in [0, 1], or one a layer")
-    sha256 = sidecar.get("sha256")
-    if sha256 is not None and not isinstance(sha256, str):
-        raise ModelError(KEY, f"{where}: sha256 is {sha256!r}", "a text of hex digits")
+    for key in ("sha256", "embedding_sha256"):
+        if sidecar.get(key) is not None and not isinstance(sidecar[key], str):
+            raise ModelError(KEY, f"{where}: {key} is {sidecar[key]!r}", "a text of hex digits")
+    shared = sidecar.get("embedding", "")
+    if not isinstance(shared, str) or Path(shared).name != shared:
+        raise ModelError(KEY, f"{where}: embedding is {shared!r}",
+                         "the name of a file in the same folder")
 
 
 def _check_vocabulary(sidecar: dict[str, Any], where: str) -> None:
