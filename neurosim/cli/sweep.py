@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from neurosim.sweep.points import Plan
     from neurosim.sweep.run import Summary
 
+#: Different reasons of failures that are printed.
+MOST_REASONS = 5
+
 
 def sweep(
     file: ScenarioFile,
@@ -79,11 +82,13 @@ def _report(plan: Plan, summary: Summary) -> None:
     rows = [("points", f"{summary.done} done, {summary.failed} failed of {summary.points}"),
             ("run now", str(summary.ran))]
     rows += [("note", note) for note in summary.notes]
+    for reason, count in summary.reasons[:MOST_REASONS]:
+        rows.append(("failed", f"{count} x {reason}"))
     if summary.failed:
-        rows.append(("failed", "see the column reason; --retry runs them again"))
+        rows.append(("", "all in the column reason; --retry runs them again"))
     rows.append(("table", str(summary.folder / "table.csv")))
     rows.append(("pictures", f"neurosim plot {summary.folder}"))
     print_rows(plan.name, rows)
     if summary.failed and not summary.done:
-        raise SimulationError("sweep", "every point failed", "see the column reason of the table",
+        raise SimulationError("sweep", f"every point failed: {summary.reasons[0][0]}", None,
                               Location(summary.folder / "table.csv", 1, 1))

@@ -62,7 +62,7 @@ def lines(data: Lines) -> Figure:
     """The grid of panels, logarithmic where values span decades, with ideal scaling dashed."""
     with style.look():
         rows, columns = len(data.rows), max(len(row) for row in data.rows)
-        figure = style.new_figure(1.9 + 3.0 * columns, 0.9 + 1.95 * rows)
+        figure = style.new_figure(1.9 + max(3.0 * columns, 4.6), 0.9 + 1.95 * rows)
         grid = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey="row")
         for r, row in enumerate(data.rows):
             factor, prefix = _row_scale(row)

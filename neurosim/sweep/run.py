@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -58,7 +59,8 @@ class Status:
 
 @dataclass(frozen=True)
 class Summary:
-    """What a sweep came to: points by state, and the folder with the table."""
+    """What a sweep came to: points by state, reasons of failures with how many have each, and the
+    folder with the table."""
 
     folder: Path
     points: int
@@ -66,6 +68,7 @@ class Summary:
     failed: int
     ran: int
     notes: tuple[str, ...] = ()
+    reasons: tuple[tuple[str, int], ...] = ()
 
 
 def run_sweep(
@@ -133,10 +136,11 @@ def run_plan(
                 write_results(plan, store, folder, parquet)
         else:
             write_results(plan, store, folder, parquet)
-        states = store.states()
-    ended = [states.get(point.key) for point in plan.points]
+        rows = [store.get(point.key) for point in plan.points]
+    ended = [row.status for row in rows if row is not None]
+    reasons = Counter(row.reason for row in rows if row is not None and row.status == FAILED)
     return Summary(folder, len(plan.points), ended.count(DONE), ended.count(FAILED), status.ran,
-                   tuple(notes))
+                   tuple(notes), tuple(reasons.most_common()))
 
 
 def missing(plan: Plan, store: Store, retry: bool = False) -> list[Point]:

@@ -247,10 +247,18 @@ def pareto(data: Study) -> Pareto | None:
     points = [(row[ENERGY], row[PERPLEXITY], point_name(row, data.axes), flag,
                row["energy_low_j"] / row["steps"], row["energy_high_j"] / row["steps"])
               for row, flag in zip(rows, flags, strict=True)]
+    return Pareto(f"{data.name}: what a better model costs", f"{caption(rows)}; {_tokens(rows)}",
+                  "energy of a step (J)", "perplexity", points)
+
+
+def _tokens(rows: Sequence[Row]) -> str:
+    """What stands behind the perplexities, and how equal the simulated outputs were."""
     tokens = min(row["task.tokens"] for row in rows)
-    return Pareto(f"{data.name}: what a better model costs",
-                  f"{caption(rows)}; perplexity over {tokens:,} tokens", "energy of a step (J)",
-                  "perplexity", points)
+    few = "" if tokens >= 20_000 else " (fewer than 20,000: differences may be chance)"
+    apart = [row["task.simulated.max_output_difference"] for row in rows]
+    known = [value for value in apart if value is not None]
+    same = f"; simulated outputs within {max(known):.2g} of the model's" if known else ""
+    return f"perplexity over {tokens:,} tokens{few}{same}"
 
 
 def energy(data: Study) -> Energy | None:
