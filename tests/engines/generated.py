@@ -191,7 +191,7 @@ def perturbed(draw: Draw, image: Image) -> Image:
     if image.n_cores:
         changes.update(_core_changes(draw, rng, image))
     if draw.integer(0, 24) == 0:
-        credits = image.ch_credits.copy()
+        credits = changes.get("ch_credits", image.ch_credits).copy()
         stuck = rng.choice(np.flatnonzero(credits >= 0))
         credits[stuck] = 0  # nothing ever passes here
         changes["ch_credits"] = credits

@@ -1,0 +1,402 @@
+"""Core: one job at a time, first possible first (reference: ``core.py``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurosim import rules
+from neurosim.engines.compiled.common import (
+    edge,
+    free_cell,
+    later,
+    rank,
+    return_credit,
+    wake,
+)
+from neurosim.engines.compiled.fifo import land_deliveries, pop_fifo, stage_of
+from neurosim.engines.compiled.jit import float_of, inline, jit
+from neurosim.engines.compiled.layout import (
+    C_CREDIT_DELAY,
+    CHANNEL,
+    E_ARRIVED,
+    E_META,
+    E_NODE,
+    E_OFFSET,
+    E_READY,
+    E_VALUE,
+    H_LAST,
+    H_LATE_CORES,
+    H_LATE_EVENTS,
+    H_OVERFLOW,
+    NONE,
+    S_ACK_TREE,
+    S_ASLEEP,
+    S_BANK,
+    S_BEGUN,
+    S_COMING,
+    S_DELIVERS,
+    S_END_UNIT,
+    S_FETCHED,
+    S_FIFO,
+    S_FIFO_COUNT,
+    S_FIRST_UNIT,
+    S_HEAD,
+    S_IDLE,
+    S_JOB,
+    S_JOB_CELL,
+    S_JOB_COUNT,
+    S_JOB_END,
+    S_JOB_TICKS,
+    S_LAST,
+    S_LAST_RANK,
+    S_LATCHED,
+    S_MARKER_TREE,
+    S_N_MARKERS,
+    S_PART,
+    S_PERIOD,
+    S_PHASE,
+    S_POLICY,
+    S_READY,
+    S_RECEIVE,
+    S_REPORTED,
+    S_ROW,
+    S_SEND,
+    S_STALLED,
+    S_STALLED_TICKS,
+    S_START,
+    S_START_RANK,
+    S_STEP_AT,
+    S_STEP_KEY,
+    S_STEP_RANK,
+    S_SYNAPTIC,
+    S_TICKED,
+    S_UNIT,
+    S_UPDATE,
+    S_WAKE,
+    S_WAKES,
+    STAGE,
+    Tables,
+)
+from neurosim.engines.compiled.stage import (
+    acknowledged,
+    acks_done,
+    await_credit,
+    begin_token,
+    can_send,
+    clear_acks,
+    consumed,
+    end_job,
+    next_superstep,
+    offer,
+    report,
+    start_job,
+    start_send,
+    wake_at_end,
+)
+from neurosim.image import (
+    ACCUMULATE,
+    ACK,
+    EVENT,
+    MARKER,
+    RECEIVE,
+    ROW_RECURRENT,
+    SEND,
+    STALL,
+    SUM_G_INPUT,
+    SUM_G_RECURRENT,
+    SUM_R,
+    SUM_Z,
+    SUMS_PER_UNIT,
+    SYNC_DATAFLOW,
+    SYNC_TICK,
+    UNIT_REPLAY,
+    UPDATE,
+)
+from neurosim.trace import DELIVER, END, LAND
+
+# d: the image's arrays of units and synapses (state.Data).
+
+
+@inline
+def decide_core(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None:
+    s = stage_of(t, part)
+    land_deliveries(m, t, tr, s, now)
+    if m[s + S_JOB] >= 0 and m[s + S_JOB_END] <= now:
+        finish_job(m, t, d, tr, s)
+    if t.careful != 0:
+        following = edge(now, m[s + S_PHASE], m[s + S_PERIOD])
+        if following != now:
+            wake(m, t, part, following)
+            return
+        if m[s + S_TICKED] != 0:
+            m[s + S_TICKED] = 0
+            m[H_LATE_CORES] += working(m, s)
+    if m[s + S_JOB] >= 0:
+        wake_at_end(m, t, s)
+        return
+    begin(m, t, tr, s, now)
+    if receive(m, t, d, tr, s, now):
+        return
+    if m[s + S_FETCHED] >= 0:
+        accumulate(m, t, d, tr, s, now)
+    elif can_send(m, t, tr, s, now):
+        waking = leave_rest(m, s, SEND, now)
+        ticks = start_send(m, t, d.routes, tr, s, m[s + S_SEND], waking, now)
+        m[s + S_JOB_TICKS + SEND] += ticks
+    elif m[s + S_UNIT] < m[s + S_END_UNIT]:
+        update(m, t, tr, s, now)
+    else:
+        rest(m, t, tr, s, now)
+
+
+# --- beginning a token
+
+
+@inline
+def working(m: Any, s: int) -> int:
+    return int(m[s + S_UNIT] < m[s + S_END_UNIT] or m[s + S_HEAD] >= 0 or m[s + S_JOB] == SEND
+               or m[s + S_JOB] == UPDATE)
+
+
+@inline
+def can_begin(m: Any, t: Tables, s: int) -> bool:
+    if m[s + S_UNIT] < m[s + S_END_UNIT] or m[s + S_HEAD] >= 0:
+        return False
+    if t.sync != SYNC_DATAFLOW:
+        return bool(m[s + S_LATCHED] > 0)
+    step = m[s + S_BEGUN]
+    if step >= t.steps:
+        return False
+    number = (s - t.stage) // STAGE
+    if m[t.markers + number * t.n_sums + step % t.n_sums] < m[s + S_N_MARKERS]:
+        return False
+    return acks_done(m, t, s, step)
+
+
+@inline
+def begin(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
+    """Begin the next token, or an empty superstep, if all that it waits for has come."""
+    if not can_begin(m, t, s):
+        return
+    if t.sync == SYNC_DATAFLOW:
+        token = m[s + S_BEGUN]
+        number = (s - t.stage) // STAGE
+        m[t.markers + number * t.n_sums + token % t.n_sums] = 0
+        clear_acks(m, t, s, token)
+    else:
+        token = next_superstep(m, t, s)
+    if token >= 0:
+        begin_token(m, t, tr, s, token, now)
+        m[s + S_UNIT] = m[s + S_FIRST_UNIT]
+    if can_begin(m, t, s):
+        wake(m, t, m[s + S_PART], edge(now + 1, m[s + S_PHASE], m[s + S_PERIOD]))
+
+
+# --- the jobs
+
+
+@inline
+def leave_rest(m: Any, s: int, kind: int, now: int) -> int:
+    """Ends a stall; the first job after sleep also pays for waking: returns those ticks."""
+    m[s + S_JOB_COUNT + kind] += 1
+    if m[s + S_STALLED] >= 0:
+        m[s + S_STALLED_TICKS] += now - m[s + S_STALLED]
+        m[s + S_STALLED] = NONE
+    if m[s + S_ASLEEP] == 0:
+        return 0
+    m[s + S_ASLEEP] = 0
+    m[s + S_WAKES] += 1
+    return m[s + S_WAKE]
+
+
+@inline
+def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
+    """Take the FIFO's head; its slot frees, and its credit leaves, now."""
+    if m[s + S_FETCHED] >= 0 or m[s + S_FIFO_COUNT] == 0:
+        return False
+    if m[m[s + S_FIFO] + E_READY] > now:
+        wake(m, t, m[s + S_PART], m[m[s + S_FIFO] + E_READY])
+        return False
+    cell = pop_fifo(m, s)
+    m[s + S_REPORTED] = 0
+    kind = m[cell + E_META] & 3
+    m[s + S_BANK] = bank_for(m, t, d, s, cell, kind)
+    ticks = m[s + S_RECEIVE + kind] + leave_rest(m, s, RECEIVE, now)
+    m[s + S_JOB_TICKS + RECEIVE] += ticks
+    why, why_rank = 0, 0
+    if tr is not None:
+        at = m[cell + E_READY]
+        why, why_rank = m[cell + E_ARRIVED], rank(LAND, m[s + S_PART], DELIVER, 0)
+        if later(at, why, why_rank, m[s + S_IDLE], m[s + S_LAST], m[s + S_LAST_RANK]):
+            why, why_rank = m[s + S_LAST], m[s + S_LAST_RANK]
+    start_job(m, t, tr, s, RECEIVE, ticks, cell, why, why_rank, now)
+    if m[s + S_POLICY] == STALL:
+        channel = m[s + S_DELIVERS]
+        delay = m[t.channel + CHANNEL * channel + C_CREDIT_DELAY]
+        return_credit(m, t, tr, channel, 0, now + delay, 1, m[s + S_START], m[s + S_START_RANK])
+    return True
+
+
+@inline
+def bank_for(m: Any, t: Tables, d: Any, s: int, cell: int, kind: int) -> int:
+    """The bank of gate sums (or marker count) that a packet goes to: that of the step that
+    consumes it; under ``tick`` whatever is open now, and late if that is another step."""
+    if kind == ACK:
+        return 0
+    delay = m[cell + E_NODE]
+    if kind == EVENT:
+        row = m[cell + E_NODE] + m[cell + E_OFFSET]
+        m[s + S_ROW] = row
+        delay = 1 if d.rows[4 * row + 3] == ROW_RECURRENT else 0
+    step = (m[cell + E_META] >> 2) + delay
+    if t.sync == SYNC_TICK:
+        if step != m[s + S_BEGUN]:
+            m[H_LATE_EVENTS] += 1
+        step = m[s + S_BEGUN]
+    return step % t.n_sums
+
+
+@inline
+def accumulate(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> None:
+    ticks = d.rows[4 * m[s + S_ROW] + 2] + leave_rest(m, s, ACCUMULATE, now)
+    m[s + S_JOB_TICKS + ACCUMULATE] += ticks
+    start_job(m, t, tr, s, ACCUMULATE, ticks, m[s + S_FETCHED], m[s + S_LAST],
+              m[s + S_LAST_RANK], now)
+
+
+@inline
+def update(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
+    """Update the next unit of the step that has begun."""
+    ticks = m[s + S_UPDATE] + leave_rest(m, s, UPDATE, now)
+    m[s + S_JOB_TICKS + UPDATE] += ticks
+    why, why_rank = 0, 0
+    if tr is not None:
+        why, why_rank = m[s + S_LAST], m[s + S_LAST_RANK]
+        if later(m[s + S_IDLE], why, why_rank, m[s + S_STEP_AT], m[s + S_STEP_KEY],
+                 m[s + S_STEP_RANK]):
+            why, why_rank = m[s + S_STEP_KEY], m[s + S_STEP_RANK]
+    start_job(m, t, tr, s, UPDATE, ticks, NONE, why, why_rank, now)
+
+
+@inline
+def rest(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
+    """Nothing to do: wait for a credit (stalled), or sleep; report if all work is done."""
+    if m[s + S_HEAD] >= 0:
+        if m[s + S_STALLED] < 0:
+            m[s + S_STALLED] = now
+        await_credit(m, t, s)
+    else:
+        m[s + S_ASLEEP] = 1
+        if m[s + S_FIFO_COUNT] == 0:
+            report(m, t, tr, s, now)
+    # What is on its way found the core busy and did not ring.
+    coming = m[s + S_COMING]
+    if coming >= 0:
+        wake(m, t, m[s + S_PART],
+             edge(m[coming + E_READY], m[s + S_PHASE], m[s + S_PERIOD]) + m[s + S_READY])
+
+
+# --- what the jobs do when they end
+
+
+@inline
+def finish_job(m: Any, t: Tables, d: Any, tr: Any, s: int) -> None:
+    kind, cell, tick = m[s + S_JOB], m[s + S_JOB_CELL], m[s + S_JOB_END]
+    end_job(m, t, tr, s)
+    if kind == RECEIVE:
+        received(m, t, d, s, cell)
+    elif kind == ACCUMULATE:
+        accumulated(m, t, d, s, cell)
+    elif kind == UPDATE:
+        updated(m, t, d, tr, s, tick)
+
+
+@inline
+def received(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
+    kind = m[cell + E_META] & 3
+    if kind == EVENT:
+        if d.rows[4 * m[s + S_ROW] + 1] > 0:
+            m[s + S_FETCHED] = cell
+            return
+    elif kind == MARKER:
+        m[t.markers + (s - t.stage) // STAGE * t.n_sums + m[s + S_BANK]] += 1
+    else:
+        acknowledged(m, t, s, m[cell + E_META] >> 2, m[cell + E_NODE])
+    consumed(m, s, kind)
+    free_cell(m, cell)
+
+
+@inline
+def accumulated(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
+    """Add the fetched row's products to the gate sums, one synapse after the other."""
+    row = 4 * m[s + S_ROW]
+    first, count = int(d.rows[row]), int(d.rows[row + 1])
+    sums = t.sums + t.sum_bank * m[s + S_BANK]
+    value = float_of(m[cell + E_VALUE])
+    for synapse in range(first, first + count):
+        target = int(d.targets[synapse])
+        total = m[sums + target] + rules.product(float(d.weights[synapse]), value)
+        if -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
+            m[sums + target] = total
+        else:
+            unit = target // SUMS_PER_UNIT
+            m[H_OVERFLOW] = unit if m[H_OVERFLOW] < 0 else min(m[H_OVERFLOW], unit)
+            m[H_LAST] = m[s + S_JOB_END]
+    m[s + S_SYNAPTIC + d.rows[row + 3]] += count
+    m[s + S_FETCHED] = NONE
+    consumed(m, s, EVENT)
+    free_cell(m, cell)
+
+
+@jit
+def updated(m: Any, t: Tables, d: Any, tr: Any, s: int, tick: int) -> None:
+    """The update job of a unit is over: new state, and an event if it fired."""
+    token, unit = m[s + S_BEGUN] - 1, m[s + S_UNIT]
+    key, key_rank = tick * t.grid, 0
+    if tr is not None:
+        key_rank = rank(LAND, m[s + S_PART], END, 0)
+    m[s + S_UNIT] += 1
+    layer = d.unit_layer[unit]
+    y = new_output(m, t, d, token, unit)
+    m[t.layer_updates + layer] += 1
+    if d.outputs.shape[0] > 0:
+        d.outputs[token, d.unit_column[unit]] = y
+    if y != 0.0:
+        m[t.layer_events + layer] += 1
+        if d.unit_tree[unit] >= 0:
+            offer(m, t, tr, s, LAND, 0, EVENT, d.unit_tree[unit], token, y, d.unit_offset[unit],
+                  tick, key, key_rank)
+    if m[s + S_UNIT] < m[s + S_END_UNIT]:
+        return
+    done = t.step_layer + token * t.n_layers + layer
+    m[done] = max(m[done], key)
+    if t.sync == SYNC_DATAFLOW:
+        if m[s + S_MARKER_TREE] >= 0:
+            offer(m, t, tr, s, LAND, 1, MARKER, m[s + S_MARKER_TREE], token, 0.0, 0, tick, key,
+                  key_rank)
+        if m[s + S_ACK_TREE] >= 0:
+            offer(m, t, tr, s, LAND, 2, ACK, m[s + S_ACK_TREE], token, 0.0, 0, tick, key,
+                  key_rank)
+
+
+@jit
+def new_output(m: Any, t: Tables, d: Any, token: int, unit: int) -> float:
+    """Equations of the layer kind; the unit's gate sums of this step are read and cleared."""
+    base = t.sums + t.sum_bank * (token % t.n_sums) + SUMS_PER_UNIT * unit
+    z = m[base + SUM_Z] / rules.SUM_SCALE + d.unit_bias[unit, SUM_Z]
+    r = m[base + SUM_R] / rules.SUM_SCALE + d.unit_bias[unit, SUM_R]
+    g = m[base + SUM_G_INPUT] / rules.SUM_SCALE + d.unit_bias[unit, SUM_G_INPUT]
+    q = m[base + SUM_G_RECURRENT] / rules.SUM_SCALE + d.unit_bias[unit, SUM_G_RECURRENT]
+    m[base: base + SUMS_PER_UNIT] = 0
+    if d.unit_kind[unit] == UNIT_REPLAY:
+        return float(d.replay[token % d.replay.shape[0], d.unit_column[unit]])
+    h = d.h[unit]
+    if t.window > 0 and token % t.window == 0:
+        h = 0.0
+    c = rules.egru_candidate(z, r, g, q, h, d.unit_zoneout[unit])
+    fires = d.unit_always[unit] or c > d.unit_threshold[unit]
+    d.h[unit] = c - d.unit_reset[unit] if fires else c
+    return rules.round_output(c) if fires else 0.0
+
+
+

@@ -1,0 +1,145 @@
+"""Initial words of every table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from neurosim import image as im
+from neurosim import rules
+from neurosim.engines.compiled import layout as at
+from neurosim.engines.compiled.layout import NEVER
+from neurosim.image import Image
+
+if TYPE_CHECKING:
+    from neurosim.engines.compiled.state import State
+
+
+def _entries(state: State, name: str, length: int, count: int) -> np.ndarray:
+    """A table as [count, length], a view of the words."""
+    first = getattr(state.tables, name)
+    return state.words[first: first + count * length].reshape(count, length)
+
+
+def header(state: State, image: Image) -> None:
+    m, grid = state.words, state.tables.grid
+    m[[at.H_FREE, at.H_OVERFLOW]] = at.NONE
+    m[at.H_LAST] = NEVER if image.end_tick < 0 else image.end_tick // grid
+    m[[at.Y_SUPERSTEP, at.Y_LAST, at.Y_CAUSE]] = -1
+    m[[at.Y_RELEASE, at.Y_TIMER]] = NEVER
+    if image.sync == im.SYNC_BARRIER:
+        m[[at.Y_RELEASE, at.Y_SUPERSTEP]] = 0
+    elif image.sync == im.SYNC_TICK:
+        m[at.Y_TIMER] = 0
+    for name, count in (("step_offer", 1), ("step_deliver", 1), ("step_layer", image.n_layers)):
+        _entries(state, name, count, image.steps)[:] = -1
+    clock = _entries(state, "clock", 2, image.sync_part + 1)
+    clock[:, 0] = image.clock_period // grid
+    clock[:, 1] = image.clock_phase // grid
+    clock[-1] = 1, 0
+
+
+def needs(image: Image) -> np.ndarray:
+    """[Q, 4] credits that packets take: flits in a router's buffer, one place at an endpoint."""
+    flits = np.array([rules.flits(int(bits), image.flit_bits) for bits in image.packet_bits])
+    return np.where(image.ch_port[:, None] < 0, 1, flits[None, :])
+
+
+def channels(state: State, image: Image) -> None:
+    from neurosim.engines.compiled.state import transfers
+
+    grid, vcs = state.tables.grid, image.n_vcs
+    n = len(image.ch_owner)
+    c = _entries(state, "channel", at.CHANNEL, n)
+    c[:, at.C_QUEUE] = np.where(image.ch_port >= 0, image.ch_port * vcs, at.NONE)
+    c[:, at.C_FAR] = image.ch_part
+    c[:, at.C_LATENCY] = image.ch_latency // grid
+    c[:, at.C_CYCLE] = image.ch_cycle // grid
+    c[:, at.C_CREDIT_DELAY] = image.ch_credit_delay // grid
+    c[:, at.C_OWNER] = image.ch_owner
+    c[:, at.C_TRANSFER: at.C_TRANSFER + 4] = transfers(image) // grid
+    need = needs(image)
+    c[:, at.C_NEED: at.C_NEED + 4] = need
+    k = _entries(state, "credit", at.CREDIT, n * vcs)
+    k[:, at.K_HAVE] = np.repeat(image.ch_credits, vcs)
+    worth = need.max(axis=1)
+    first, last = image.n_outputs + image.n_cores, image.n_outputs + image.n_cores + image.n_sources
+    worth[first:last] = need[first:last, im.TRAFFIC]
+    k[:, at.K_WORTH] = np.repeat(worth, vcs)
+    k[:, at.K_KEY] = -1
+    _entries(state, "grant_key", 1, n)[:] = -1
+
+
+def routers(state: State, image: Image) -> None:
+    grid, vcs = state.tables.grid, image.n_vcs
+    ports = len(image.in_channel)
+    router = np.repeat(np.arange(image.n_routers), np.diff(image.in_ptr))
+    q = _entries(state, "queue", at.QUEUE, ports * vcs)
+    q[:, [at.Q_HEAD, at.Q_TAIL]] = at.NONE
+    q[:, at.Q_CHANNEL] = np.repeat(image.in_channel, vcs)
+    q[:, at.Q_ROUTER] = np.repeat(router, vcs)
+    q[:, at.Q_PORT] = np.repeat(np.arange(ports), vcs)
+    q[:, at.Q_SLOT] = np.arange(ports * vcs) - np.repeat(image.in_ptr[router] * vcs, vcs)
+    p = _entries(state, "port", at.PORT, ports)
+    p[:, [at.P_READER, at.P_KEY]] = at.NONE
+    r = _entries(state, "router", at.ROUTER, image.n_routers)
+    r[:, at.R_QUEUE] = image.in_ptr[:-1] * vcs
+    r[:, at.R_SLOTS] = np.diff(image.in_ptr) * vcs
+    r[:, at.R_OUT] = image.out_ptr[:-1]
+    n = image.n_routers
+    r[:, at.R_PERIOD] = image.clock_period[:n] // grid
+    r[:, at.R_PHASE] = image.clock_phase[:n] // grid
+    r[:, at.R_READY] = image.ready_cycles[:n] * (image.clock_period[:n] // grid)
+
+
+def stages(state: State, image: Image) -> None:
+    grid, cores = state.tables.grid, image.n_cores
+    s = _entries(state, "stage", at.STAGE, cores + image.n_hosts)
+    for name in ("JOB", "SYNC_KEY", "LAST", "HEAD", "COMING", "FIFO", "FETCHED", "STALLED",
+                 "STEP_KEY", "SUPERSTEP"):
+        s[:, getattr(at, f"S_{name}")] = at.NONE
+    parts = np.concatenate([np.arange(image.first_core, image.first_source),
+                            np.arange(image.first_host, image.sync_part)])
+    s[:, at.S_PART] = parts
+    s[:, at.S_PERIOD] = image.clock_period[parts] // grid
+    s[:, at.S_PHASE] = image.clock_phase[parts] // grid
+    s[:, at.S_READY] = image.ready_cycles[parts] * (image.clock_period[parts] // grid)
+    s[:, at.S_CHANNEL] = image.n_outputs + parts - image.n_routers
+    c, host = s[:cores], s[cores:]
+    host[:, at.S_SEND] = image.host_send_ticks // grid
+    host[:, at.S_N_ACKS] = image.host_n_acks
+    c[:, at.S_N_ACKS: at.S_N_ACKS + 2] = image.n_acks
+    c[:, at.S_ASLEEP] = 1
+    for field, name in (
+        (at.S_STAGE, "core_stage"), (at.S_DELIVERS, "core_channel"), (at.S_DEPTH, "core_fifo"),
+        (at.S_POLICY, "core_policy"), (at.S_MARKER_TREE, "marker_tree"),
+        (at.S_ACK_TREE, "ack_tree"),
+    ):
+        c[:, field] = getattr(image, name)
+    for field, name in ((at.S_SEND, "send_ticks"), (at.S_UPDATE, "update_ticks"),
+                        (at.S_WAKE, "wake_ticks")):
+        c[:, field] = getattr(image, name) // grid
+    c[:, at.S_RECEIVE: at.S_RECEIVE + 3] = image.receive_ticks // grid
+    c[:, at.S_N_MARKERS] = image.n_markers.sum(axis=1)
+    c[:, at.S_FIRST_UNIT] = image.unit_ptr[:-1]
+    c[:, at.S_UNIT] = c[:, at.S_END_UNIT] = image.unit_ptr[1:]
+    if cores:
+        _entries(state, "markers", image.n_sums, cores)[:, 0] = image.n_markers[:, 1]
+    x = _entries(state, "source", at.SOURCE, image.n_sources)
+    sources = np.arange(image.first_source, image.first_host)
+    x[:, [at.X_KEY, at.X_BUSY_KEY]] = at.NONE
+    x[:, at.X_CHANNEL] = image.n_outputs + sources - image.n_routers
+    x[:, at.X_PERIOD] = image.clock_period[sources] // grid
+    x[:, at.X_PHASE] = image.clock_phase[sources] // grid
+    x[:, at.X_FIXED] = image.traffic_dest
+
+
+def trees(state: State, image: Image) -> None:
+    t, m = state.tables, state.words
+    m[t.node: t.node + len(image.node_ptr)] = image.node_ptr
+    output = image.br_channel - image.out_ptr[image.ch_owner[image.br_channel]]
+    packed = (image.br_next << at.BRANCH_NEXT) | (image.br_vc << at.BRANCH_VC) | output
+    m[t.branch: t.branch + len(packed)] = packed
+    m[t.root: t.root + len(image.tree_root)] = image.tree_root
+    m[t.copies: t.copies + len(image.tree_copies)] = image.tree_copies

@@ -1,0 +1,81 @@
+"""A copy reaches a router's input queue: done by whoever sends it, when it is sent."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurosim.engines.compiled.common import edge, rank, record, wake
+from neurosim.engines.compiled.jit import inline
+from neurosim.engines.compiled.layout import (
+    BRANCH_NEXT,
+    BRANCH_VC,
+    C_CYCLE,
+    C_QUEUE,
+    CHANNEL,
+    E_ARRIVED,
+    E_INCOMING,
+    E_META,
+    E_NEXT,
+    E_NODE,
+    E_OUT,
+    E_READY,
+    E_VC,
+    E_WHOLE,
+    NONE,
+    Q_HEAD,
+    Q_PORT,
+    Q_ROUTER,
+    Q_SLOT,
+    Q_TAIL,
+    QUEUE,
+    R_ACTIVE,
+    R_PERIOD,
+    R_PHASE,
+    R_READY,
+    ROUTER,
+    Tables,
+)
+from neurosim.image import TRAFFIC
+from neurosim.trace import ARRIVE, LAND
+
+
+@inline
+def arrive(m: Any, t: Tables, routes: Any, tr: Any, cell: int, channel: int, vc: int,
+           following: int, head: int, transfer: int, key: int, key_rank: int) -> None:
+    """Put a copy into the far input queue of ``channel``; its head reaches it at ``head``."""
+    c = t.channel + CHANNEL * channel
+    q = t.queue + QUEUE * (m[c + C_QUEUE] + vc)
+    number = m[q + Q_ROUTER]
+    r = t.router + ROUTER * number
+    ready = edge(head, m[r + R_PHASE], m[r + R_PERIOD]) + m[r + R_READY]
+    m[cell + E_NEXT] = NONE
+    m[cell + E_READY] = ready
+    if t.mixed != 0:
+        tail = head + transfer - m[c + C_CYCLE]
+        m[cell + E_WHOLE] = edge(tail, m[r + R_PHASE], m[r + R_PERIOD]) + m[r + R_READY]
+        m[cell + E_INCOMING] = transfer
+    if tr is not None:
+        m[cell + E_ARRIVED] = head
+        record(m, t, tr, head * t.grid, rank(LAND, number, ARRIVE, m[q + Q_PORT]), cell,
+               m[cell + E_META] >> 2, vc, key, key_rank)
+    m[cell + E_NODE] = following
+    if m[cell + E_META] & 3 == TRAFFIC:
+        packed = int(routes[following, number])
+        m[cell + E_OUT] = packed & 63
+        m[cell + E_VC] = packed >> BRANCH_VC
+    else:
+        first = m[t.node + following]
+        if m[t.node + following + 1] - first == 1:
+            packed = m[t.branch + first]
+            m[cell + E_OUT] = packed & 63
+            m[cell + E_VC] = (packed >> BRANCH_VC) & 255
+            m[cell + E_NODE] = packed >> BRANCH_NEXT
+        else:
+            m[cell + E_OUT] = NONE
+    if m[q + Q_HEAD] < 0:
+        m[q + Q_HEAD] = cell
+        m[r + R_ACTIVE] |= 1 << m[q + Q_SLOT]
+        wake(m, t, number, ready)
+    else:
+        m[m[q + Q_TAIL] + E_NEXT] = cell
+    m[q + Q_TAIL] = cell

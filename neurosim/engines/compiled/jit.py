@@ -1,0 +1,95 @@
+"""How functions are compiled: no fast mathematics, every small function inlined.
+
+The functions of rules.py are compiled from the same function objects that the reference engine
+calls (``register_jitable`` lets compiled code call them as they are).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba import types
+from numba.extending import intrinsic, register_jitable
+
+from neurosim import image, rules, trace
+
+for _function in (
+    rules.edge, rules.product, rules.sigmoid, rules.egru_candidate, rules.round_output,
+    rules.token_at, rules.hash32, rules._mix, rules._mul32, rules.uniform, rules.traffic_gap,
+    rules.traffic_dest, trace.pack,
+):
+    register_jitable(_function)
+
+jit: Callable[[Any], Any] = numba.njit(error_model="numpy")
+#: For functions of the inner loop: a call would copy every array's descriptor.
+inline: Callable[[Any], Any] = numba.njit(error_model="numpy", forceinline=True)
+
+
+
+
+def cache_folder() -> Path:
+    """Where compiled code is kept: in NUMBA_CACHE_DIR if that is set, else beside the sources, else
+    in the user's cache folder.  Its last part is a hash of all sources that are compiled into one
+    another, because numba itself looks at the one file only that holds the entry point."""
+    here = Path(__file__).parent
+    sources = sorted(here.glob("*.py")) + [Path(str(module.__file__)) for module in (
+        rules, trace, image)]
+    digest = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:16]
+    named = os.environ.get("NUMBA_CACHE_DIR")
+    user = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "neurosim"
+    roots = [Path(named)] if named else [here / "__pycache__", user]
+    for root in (*roots, Path(tempfile.gettempdir()) / f"neurosim-{os.getuid()}"):
+        folder = root / f"neurosim-{digest}"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError:
+            continue
+        if os.access(folder, os.W_OK):
+            return folder
+    return folder
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """Compile an entry point, and keep the code on disk."""
+    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_folder())
+    try:
+        return numba.njit(error_model="numpy", cache=True)(function)
+    finally:
+        numba.config.CACHE_DIR = before
+
+
+@intrinsic
+def lowest_bit(typingctx: Any, word: Any) -> Any:
+    """Number of the lowest set bit of a non-zero int64."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
+
+    return types.int64(types.int64), code
+
+
+@intrinsic
+def bits_of(typingctx: Any, value: Any) -> Any:
+    """The bits of a float64 as an int64."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.IntType(64))
+
+    return types.int64(types.float64), code
+
+
+@intrinsic
+def float_of(typingctx: Any, word: Any) -> Any:
+    """The float64 whose bits an int64 holds."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.bitcast(args[0], ir.DoubleType())
+
+    return types.float64(types.int64), code

@@ -1,0 +1,166 @@
+"""Where everything lies: one array of int64 words holds the whole state of the machine.
+
+A table has a first word (a field of :class:`Tables`) and entries of equal length; ``X_FIELD``
+names a word within an entry.  One array, constant distances: the compiled loop keeps a single
+address in a register, and what an entry needs lies in one or two cache lines.
+
+Times here are in *grid ticks*: the image's ticks divided by the greatest common divisor of every
+clock period and duration but the synchroniser's (``Tables.grid``).  Words that hold exact ticks
+instead say so.  Keys of trace records (pairs of words, tick and rank) have exact ticks and are
+written only when tracing.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+#: Later than everything.
+NEVER = 1 << 60
+NONE = -1
+
+# --- header: words of the machine as a whole
+(H_NOW, H_NEXT, H_FREE, H_FREE_CELLS, H_END, H_OVERFLOW, H_LAST, H_RECORDS, H_LATE_CORES,
+ H_LATE_EVENTS, H_HOST_SENT, H_BROKEN) = range(12)
+#: Counts by packet kind, four words each.
+H_OFFERED, H_COPIES, H_DELIVERED, H_DROPPED = 12, 16, 20, 24
+#: Synchroniser: superstep, sum of balances, members that reported, key of the last report;
+#: release on its way: exact tick (or NEVER), key of its cause; reports on their way: first, count.
+(Y_SUPERSTEP, Y_BALANCE, Y_HAVE, Y_LAST, Y_LAST_RANK, Y_RELEASE, Y_CAUSE, Y_CAUSE_RANK, Y_FIRST,
+ Y_COUNT, Y_TIMER, Y_TIMER_NUMBER) = range(28, 40)
+HEADER = 64
+
+# --- channel: an output of a router, or an injection channel
+(C_BUSY, C_POINTER, C_QUEUE, C_FAR, C_LATENCY, C_CYCLE, C_CREDIT_DELAY, C_OWNER) = range(8)
+C_TRANSFER = 8  # ticks on it, by packet kind
+C_NEED = 12  # credits that a packet takes, by packet kind
+CHANNEL = 16
+
+# --- credit: room at the far end of a channel, by virtual channel; K_HAVE < 0: any
+(K_HAVE, K_WAITED, K_FIRST, K_COUNT, K_WORTH, K_AT, K_KEY, K_KEY_RANK) = range(8)
+CREDIT = 8
+#: Credits on their way: ring of (tick, amount, key, rank of key).
+RING = 4
+
+# --- input queue of a router: port and virtual channel
+(Q_HEAD, Q_TAIL, Q_LEFT, Q_FREED, Q_CHANNEL, Q_ROUTER, Q_SLOT, Q_PORT) = range(8)
+QUEUE = 8
+# --- input port: one read at a time
+(P_FREE, P_READER, P_KEY, P_KEY_RANK) = range(4)
+PORT = 4
+# --- router
+(R_ACTIVE, R_QUEUE, R_SLOTS, R_OUT, R_PERIOD, R_PHASE, R_READY) = range(7)
+ROUTER = 8
+
+# --- cell: one copy of a packet, wherever it is
+(E_NEXT, E_READY, E_WHOLE, E_NODE, E_OUT, E_VC, E_META, E_OFFSET, E_VALUE, E_INCOMING, E_ARRIVED,
+ E_SOURCE, E_SEQUENCE, E_OFFERED, E_KEY, E_KEY_RANK) = range(16)
+CELL = 16
+
+# --- stage: a core or a host
+(S_JOB, S_JOB_END, S_JOB_CELL, S_ROW, S_BANK, S_BEGUN, S_SUPERSTEP, S_LATCHED, S_TICKED,
+ S_SYNC_AT, S_SYNC_KEY, S_SYNC_RANK, S_IDLE, S_LAST, S_LAST_RANK, S_HEAD, S_TAIL, S_SEQUENCE,
+ S_CHANNEL, S_REPORTED, S_BALANCE, S_STAGE, S_PERIOD, S_PHASE, S_READY, S_COMING, S_COMING_TAIL,
+ S_FIFO, S_FIFO_TAIL, S_FIFO_COUNT, S_POLICY, S_DEPTH, S_FETCHED, S_UNIT, S_FIRST_UNIT,
+ S_END_UNIT, S_ASLEEP, S_STALLED, S_STEP_AT, S_STEP_KEY, S_STEP_RANK, S_SEND, S_UPDATE, S_WAKE,
+ S_MARKER_TREE, S_ACK_TREE, S_N_MARKERS, S_FIFO_MAX, S_DROPPED, S_STALLED_TICKS, S_WAKES,
+ S_DELIVERS, S_START, S_START_RANK, S_REPORT, S_PART) = range(56)
+S_RECEIVE = 56  # receive ticks by packet kind
+S_N_ACKS = 60  # receivers that acknowledge, by delay
+S_JOB_COUNT = 64
+S_JOB_TICKS = 68
+S_SYNAPTIC = 72
+STAGE = 80
+
+# --- traffic source and sink; X_OFFERED, X_DEST, X_KEY: of the first packet not yet injected
+(X_DRAWS, X_OFFERED, X_DEST, X_SEQUENCE, X_KEY, X_KEY_RANK, X_BUSY, X_BUSY_KEY, X_BUSY_RANK,
+ X_CHANNEL, X_PERIOD, X_PHASE, X_COUNTED, X_DELIVERED, X_FIXED) = range(15)
+SOURCE = 16
+
+#: A branch of a tree packs (next << 14) | (virtual channel << 6) | output of the router.
+BRANCH_NEXT, BRANCH_VC = 14, 6
+#: A report on its way: exact tick, member, superstep, balance, key of its cause.
+REPORT = 6
+#: Most inputs, outputs or branches of a router: they are bits of one word.
+MOST = 62
+
+# --- how `advance` comes back
+DONE, AGAIN, MORE_CELLS, MORE_RECORDS, MORE_REPORTS = range(5)
+
+
+class Tables(NamedTuple):
+    """First words of the tables, and constants of the run."""
+
+    channel: int
+    credit: int
+    ring: int
+    queue: int
+    port: int
+    router: int
+    requests: int  # scratch: inputs that request each output of the deciding router
+    grant_key: int  # tick of the last grant, by channel (traces)
+    count: int  # packets granted, by channel and kind
+    stage: int
+    acks: int
+    markers: int
+    have: int  # by stage: reported this superstep
+    source: int
+    node: int  # first branch of every tree node
+    branch: int
+    root: int
+    copies: int
+    sums: int
+    clock: int  # period and phase of every part
+    wheel: int
+    occupied: int  # slots of the wheel with a bit
+    batch: int  # latency sums, then counts
+    histogram: int
+    host_received: int  # markers by step
+    step_offer: int
+    step_deliver: int
+    step_layer: int
+    layer_events: int
+    layer_updates: int
+    scratch: int  # a cell to write records from
+    report: int
+    cell: int  # last: grows
+    # --- constants
+    grid: int
+    n_vcs: int
+    ring_mask: int
+    words: int  # of a slot: a bit for every part
+    wheel_mask: int
+    n_routers: int
+    first_source: int
+    first_host: int
+    sync_part: int
+    n_sums: int
+    sum_bank: int
+    widest_period: int
+    mixed: int  # channels differ in speed: store and forward may happen
+    careful: int  # jobs one by one, every end at its own tick
+    records: int  # room for trace records
+    reports: int  # room for reports
+    cell_margin: int  # most cells, records and reports that one tick can take
+    record_margin: int
+    report_margin: int
+    sync: int
+    steps: int
+    supersteps: int
+    superstep_period: int
+    barrier: int  # exact ticks
+    report_delay: int  # exact ticks
+    tick_period: int  # exact ticks
+    end_tick: int  # exact, or NEVER
+    n_layers: int
+    window: int
+    closed_loop: int
+    host_markers: int
+    host_marker_tree: int
+    n_inputs: int
+    warmup: int  # exact
+    batch_span: int
+    seed: int
+    dest_kind: int
+    n_sources: int
+    log_miss: float
+    hot_fraction: float

@@ -1,0 +1,154 @@
+"""The clockwork: a wheel of slots, one a grid tick, each with a bit for every part to wake.
+
+What a part does never shows elsewhere in the same tick, so parts of a slot come in any order, and
+what has landed is looked at by the part itself when it decides.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurosim.engines.compiled.common import edge, wake
+from neurosim.engines.compiled.core import decide_core
+from neurosim.engines.compiled.fifo import land_deliveries, stage_of
+from neurosim.engines.compiled.host import decide_host, host_deliveries
+from neurosim.engines.compiled.jit import entry, inline, lowest_bit
+from neurosim.engines.compiled.layout import (
+    AGAIN,
+    DONE,
+    H_FREE_CELLS,
+    H_LAST,
+    H_NEXT,
+    H_NOW,
+    H_OVERFLOW,
+    H_RECORDS,
+    MORE_CELLS,
+    MORE_RECORDS,
+    MORE_REPORTS,
+    NEVER,
+    SOURCE,
+    X_OFFERED,
+    Y_COUNT,
+    Tables,
+)
+from neurosim.engines.compiled.router import decide_router
+from neurosim.engines.compiled.sources import decide_source, next_offer
+from neurosim.engines.compiled.synchroniser import next_sync, synchronise
+
+
+@entry
+def advance(m: Any, t: Tables, d: Any, tr: Any, budget: int) -> int:
+    """Simulate until the end, for about ``budget`` decisions, or until a table must grow.
+
+    Returns:
+        DONE, AGAIN, or which table must grow before the next call.
+    """
+    while budget > 0:
+        if m[H_OVERFLOW] >= 0:
+            return DONE
+        if m[H_FREE_CELLS] < t.cell_margin:
+            return MORE_CELLS
+        if tr is not None and m[H_RECORDS] + t.record_margin > t.records:
+            return MORE_RECORDS
+        if m[Y_COUNT] + t.report_margin > t.reports:
+            return MORE_REPORTS
+        tick = next_slot(m, t)
+        sync = next_sync(m, t)
+        if sync < NEVER and sync <= t.end_tick and (tick == NEVER or sync <= tick * t.grid):
+            # No slot before this one is occupied: time passes to just before it.
+            m[H_NEXT] = max(m[H_NEXT], -(-sync // t.grid))
+            m[H_NOW] = m[H_NEXT] - 1
+            synchronise(m, t, tr, sync)
+            budget -= 1
+            continue
+        if tick == NEVER or tick > m[H_LAST]:
+            return DONE
+        m[H_NOW] = tick
+        m[H_NEXT] = tick + 1
+        budget -= decide_all(m, t, d, tr, tick)
+    return AGAIN
+
+
+@inline
+def next_slot(m: Any, t: Tables) -> int:
+    """Next tick at which somebody is to be woken, or NEVER."""
+    start = m[H_NEXT]
+    slot = start & t.wheel_mask
+    words = (t.wheel_mask + 1) >> 6
+    word = slot >> 6
+    bits = (m[t.occupied + word] >> (slot & 63)) << (slot & 63)
+    for _ in range(words + 1):
+        if bits != 0:
+            found = (word << 6) + lowest_bit(bits)
+            return start + ((found - slot) & t.wheel_mask)
+        word = word + 1 if word + 1 < words else 0
+        bits = m[t.occupied + word]
+    return NEVER
+
+
+@inline
+def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
+    """Everybody whom the slot names decides once.  Returns how many."""
+    slot = now & t.wheel_mask
+    m[t.occupied + (slot >> 6)] &= ~(1 << (slot & 63))
+    first = t.wheel + slot * t.words
+    decisions = 1
+    for word in range(t.words):
+        bits = m[first + word]
+        if bits == 0:
+            continue
+        m[first + word] = 0
+        while bits != 0:
+            part = (word << 6) + lowest_bit(bits)
+            bits &= bits - 1
+            decisions += 1
+            if part < t.n_routers:
+                decide_router(m, t, d.routes, tr, part, now)
+            elif part < t.first_source:
+                decide_core(m, t, d, tr, part, now)
+            elif part < t.first_host:
+                decide_source(m, t, d.routes, tr, part, now)
+            else:
+                decide_host(m, t, d, tr, part, now)
+    return decisions
+
+
+@entry
+def first_wakes(m: Any, t: Tables, tr: Any) -> None:
+    """Stages look at the world at their first edge, sources at their first offer."""
+    for part in range(t.n_routers, t.sync_part):
+        clock = t.clock + 2 * part
+        first = 0
+        if t.first_source <= part < t.first_host:
+            next_offer(m, t, tr, part - t.first_source)
+            first = m[t.source + SOURCE * (part - t.first_source) + X_OFFERED]
+        if first < NEVER:
+            wake(m, t, part, edge(first, m[clock + 1], m[clock]))
+
+
+@entry
+def settle(m: Any, t: Tables, d: Any, tr: Any, source: int) -> int:
+    """After the end: what landed until then, and offers that were never injected.
+
+    Args:
+        source: first source to count offers of.
+
+    Returns:
+        Number of sources, or the source to go on with when there is room for more records.
+    """
+    last = m[H_LAST]
+    if source == 0 and last < NEVER:
+        for part in range(t.n_routers, t.first_source):
+            s = stage_of(t, part)
+            land_deliveries(m, t, tr, s, last)
+        for part in range(t.first_host, t.sync_part):
+            host_deliveries(m, t, d, tr, stage_of(t, part), last)
+    for number in range(source, t.n_sources):
+        while m[t.source + SOURCE * number + X_OFFERED] < NEVER:
+            if tr is not None and m[H_RECORDS] + t.record_margin > t.records:
+                return number
+            next_offer(m, t, tr, number)
+    return t.n_sources
+
+
+

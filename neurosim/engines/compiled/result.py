@@ -1,0 +1,123 @@
+"""From words back to an Outcome."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from neurosim import trace
+from neurosim.engines.compiled import layout as at
+from neurosim.engines.compiled.fill import _entries
+from neurosim.engines.compiled.state import State, transfers
+from neurosim.engines.outcome import FINISHED, INTERRUPTED, OVERFLOW, STOPPED, STUCK, Outcome
+from neurosim.image import BATCHES, HISTOGRAM_BINS, SYNC_BARRIER, SYNC_NONE, Counters, Image
+
+
+def outcome(state: State, image: Image, counters: Counters, interrupted: bool) -> Outcome:
+    """Counters, trace and status of a run that has ended."""
+    m = state.words
+    fill_counters(state, image, counters)
+    unit = int(m[at.H_OVERFLOW])
+    waiting: tuple[tuple[int, int], ...] = ()
+    if unit >= 0:
+        status = OVERFLOW
+    elif interrupted:
+        status = INTERRUPTED
+        if image.end_tick >= 0:
+            counters.end_tick = int(m[at.H_NOW]) * state.tables.grid
+    elif image.end_tick >= 0:
+        status = STOPPED
+    elif counters.in_flight or not finished(state, image):
+        status, waiting = STUCK, tuple(waits(state, image))
+    else:
+        status = FINISHED
+    return Outcome(counters, records(state), status, waiting, unit)
+
+
+def records(state: State) -> np.ndarray | None:
+    """The trace by key, without what would have landed after the end."""
+    if state.trace is None:
+        return None
+    n, t = int(state.words[at.H_RECORDS]), state.tables
+    kept = state.trace[: 8 * n].view(trace.RECORD)
+    last = int(state.words[at.H_LAST])
+    if last < at.NEVER:
+        # The run ends between two grid ticks at most one apart, or with the grid tick `last`.
+        exact = last * t.grid
+        kept = kept[kept["tick"] <= (t.end_tick if exact <= t.end_tick < exact + t.grid else exact)]
+    return trace.in_order(kept)
+
+
+def fill_counters(state: State, image: Image, counters: Counters) -> None:
+    m, t = state.words, state.tables
+    grid, cores = t.grid, image.n_cores
+    counters.end_tick = int(image.end_tick if image.end_tick >= 0 else m[at.H_END])
+    counts = _entries(state, "count", 4, image.n_outputs)
+    counters.ch_packets[:] = counts.sum(axis=1)
+    counters.ch_bits[:] = counts @ image.packet_bits
+    counters.ch_busy[:] = (counts * transfers(image)[: image.n_outputs]).sum(axis=1)
+    counters.offered[:] = m[at.H_OFFERED: at.H_OFFERED + 4]
+    counters.copies[:] = m[at.H_COPIES: at.H_COPIES + 4]
+    counters.delivered[:] = m[at.H_DELIVERED: at.H_DELIVERED + 4]
+    counters.dropped[:] = m[at.H_DROPPED: at.H_DROPPED + 4]
+    counters.in_flight = int((counters.copies - counters.delivered - counters.dropped).sum())
+    s = _entries(state, "stage", at.STAGE, cores + image.n_hosts)[:cores]
+    counters.job_count[:] = s[:, at.S_JOB_COUNT: at.S_JOB_COUNT + 4]
+    counters.job_ticks[:] = s[:, at.S_JOB_TICKS: at.S_JOB_TICKS + 4] * grid
+    counters.synaptic_ops[:] = s[:, at.S_SYNAPTIC: at.S_SYNAPTIC + 3]
+    counters.stalled_ticks[:] = s[:, at.S_STALLED_TICKS] * grid
+    counters.wakes[:] = s[:, at.S_WAKES]
+    counters.fifo_max[:] = s[:, at.S_FIFO_MAX]
+    counters.core_dropped[:] = s[:, at.S_DROPPED]
+    for name in ("layer_events", "layer_updates"):
+        getattr(counters, name)[:] = _entries(state, name, 1, image.n_layers)[:, 0]
+    counters.late_cores, counters.late_events = int(m[at.H_LATE_CORES]), int(m[at.H_LATE_EVENTS])
+    counters.host_sent = int(m[at.H_HOST_SENT])
+    counters.step_offer[:] = _entries(state, "step_offer", 1, image.steps)[:, 0]
+    counters.step_deliver[:] = _entries(state, "step_deliver", 1, image.steps)[:, 0]
+    counters.step_layer[:] = _entries(state, "step_layer", image.n_layers, image.steps)
+    x = _entries(state, "source", at.SOURCE, image.n_sources)
+    counters.source_offered[:] = x[:, at.X_COUNTED]
+    counters.sink_delivered[:] = x[:, at.X_DELIVERED]
+    batch = _entries(state, "batch", BATCHES, 2)
+    counters.latency_sum[:] = batch[0] * grid
+    counters.latency_count[:] = batch[1]
+    counters.latency_histogram[:] = m[t.histogram: t.histogram + HISTOGRAM_BINS]
+
+
+def _stages(state: State, image: Image) -> np.ndarray:
+    return _entries(state, "stage", at.STAGE, image.n_cores + image.n_hosts)
+
+
+def finished(state: State, image: Image) -> bool:
+    """All steps done by all stages, and by the synchroniser."""
+    if image.sync == SYNC_NONE:
+        return True
+    s = _stages(state, image)
+    idle = (s[:, at.S_JOB] < 0) & (s[:, at.S_HEAD] < 0) & (s[:, at.S_UNIT] >= s[:, at.S_END_UNIT])
+    done = bool(idle.all() and (s[:, at.S_BEGUN] >= image.steps).all())
+    return done and (image.sync != SYNC_BARRIER
+                     or int(state.words[at.Y_SUPERSTEP]) == image.supersteps - 1)
+
+
+def waits(state: State, image: Image) -> list[tuple[int, int]]:
+    """(part, awaited part) of every head that cannot go on, and of the synchroniser."""
+    m, t = state.words, state.tables
+    pairs = []
+    queues = _entries(state, "queue", at.QUEUE, len(image.in_channel) * image.n_vcs)
+    for q in queues[queues[:, at.Q_HEAD] >= 0]:
+        router, cell = int(q[at.Q_ROUTER]), int(q[at.Q_HEAD])
+        outputs = [int(m[cell + at.E_OUT])]
+        if outputs[0] < 0:
+            node = int(m[cell + at.E_NODE])
+            first, end = int(m[t.node + node]), int(m[t.node + node + 1])
+            left = int(q[at.Q_LEFT]) or (1 << (end - first)) - 1
+            outputs = [int(m[t.branch + first + b]) & 63 for b in range(end - first)
+                       if left >> b & 1]
+        pairs += [(router, int(image.ch_part[image.out_ptr[router] + o])) for o in outputs]
+    for s in _stages(state, image):
+        if s[at.S_HEAD] >= 0:
+            pairs.append((int(s[at.S_PART]), int(image.ch_part[s[at.S_CHANNEL]])))
+    if image.sync == SYNC_BARRIER:
+        have = _entries(state, "have", 1, image.sync_part - image.n_routers)[:, 0]
+        pairs += [(image.sync_part, image.n_routers + int(i)) for i in np.flatnonzero(have == 0)]
+    return pairs

@@ -1,0 +1,181 @@
+"""Traffic sources and sinks.
+
+A source needs no queue: its offers follow from its seed and their number, so it keeps only the
+first packet that is not injected yet.  A sink's counters are due when the packet is granted its
+last channel, if it lands before the end of the run.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from neurosim import rules
+from neurosim.engines.compiled.common import (
+    edge,
+    free_cell,
+    happened,
+    land_credits,
+    later,
+    new_cell,
+    next_credit,
+    rank,
+    record,
+    wake,
+)
+from neurosim.engines.compiled.hop import arrive
+from neurosim.engines.compiled.jit import inline, jit
+from neurosim.engines.compiled.layout import (
+    C_LATENCY,
+    C_NEED,
+    C_TRANSFER,
+    CHANNEL,
+    CREDIT,
+    E_META,
+    E_OFFERED,
+    E_SEQUENCE,
+    E_SOURCE,
+    H_COPIES,
+    H_DELIVERED,
+    H_LAST,
+    H_OFFERED,
+    K_AT,
+    K_HAVE,
+    K_KEY,
+    K_KEY_RANK,
+    NEVER,
+    NONE,
+    SOURCE,
+    X_BUSY,
+    X_BUSY_KEY,
+    X_BUSY_RANK,
+    X_CHANNEL,
+    X_COUNTED,
+    X_DELIVERED,
+    X_DEST,
+    X_DRAWS,
+    X_FIXED,
+    X_KEY,
+    X_KEY_RANK,
+    X_OFFERED,
+    X_PERIOD,
+    X_PHASE,
+    X_SEQUENCE,
+    Tables,
+)
+from neurosim.image import BATCHES, HISTOGRAM_BINS, TRAFFIC
+from neurosim.trace import DECIDE, DELIVER, INJECT, LAND, OFFER
+
+# --- sinks
+
+
+@inline
+def sink(m: Any, t: Tables, tr: Any, cell: int, part: int, tick: int, key: int,
+         key_rank: int) -> None:
+    """Latency runs from the offer to the tail's arrival."""
+    free_cell(m, cell)
+    if tick > m[H_LAST]:
+        return
+    x = t.source + SOURCE * (part - t.first_source)
+    exact, offered = tick * t.grid, m[cell + E_OFFERED] * t.grid
+    if tr is not None:
+        record(m, t, tr, exact, rank(LAND, part, DELIVER, 0), cell, 0, TRAFFIC, key, key_rank)
+    m[H_DELIVERED + TRAFFIC] += 1
+    happened(m, exact)
+    if exact >= t.warmup:
+        m[x + X_DELIVERED] += 1
+    if offered >= t.warmup:
+        latency = tick - m[cell + E_OFFERED]
+        batch = (exact - t.warmup) * BATCHES // t.batch_span
+        m[t.batch + batch] += latency
+        m[t.batch + BATCHES + batch] += 1
+        cycles = latency if m[x + X_PERIOD] == 1 else latency // m[x + X_PERIOD]
+        m[t.histogram + min(cycles, HISTOGRAM_BINS - 1)] += 1
+
+
+# --- sources
+
+
+@jit
+def next_offer(m: Any, t: Tables, tr: Any, number: int) -> None:
+    """Draw until the pattern gives a destination; X_OFFERED is NEVER beyond the end."""
+    x = t.source + SOURCE * number
+    tick = m[x + X_OFFERED]
+    dest = NONE
+    while dest < 0:
+        draw = m[x + X_DRAWS]
+        tick += rules.traffic_gap(t.seed, number, draw, t.log_miss) * m[x + X_PERIOD]
+        if tick > m[H_LAST]:
+            m[x + X_OFFERED] = NEVER
+            return
+        dest = rules.traffic_dest(t.seed, number, draw, t.n_sources, t.dest_kind, m[x + X_FIXED],
+                                  t.hot_fraction)
+        m[x + X_DRAWS] = draw + 1
+    m[x + X_OFFERED] = tick
+    m[x + X_DEST] = dest
+    m[H_OFFERED + TRAFFIC] += 1
+    m[H_COPIES + TRAFFIC] += 1
+    if tick * t.grid >= t.warmup:
+        m[x + X_COUNTED] += 1
+    if tr is not None:
+        part = t.first_source + number
+        key = rank(LAND, part, OFFER, 0)
+        cell = t.scratch
+        m[cell + E_SOURCE] = part
+        m[cell + E_SEQUENCE] = m[x + X_SEQUENCE]
+        record(m, t, tr, tick * t.grid, key, cell, 0, dest, m[x + X_KEY], m[x + X_KEY_RANK])
+        m[x + X_KEY] = tick * t.grid
+        m[x + X_KEY_RANK] = key
+    m[x + X_SEQUENCE] += 1
+
+
+@inline
+def decide_source(m: Any, t: Tables, routes: Any, tr: Any, part: int, now: int) -> None:
+    """Inject the first packet offered, when the channel is free and the router has room."""
+    x = t.source + SOURCE * (part - t.first_source)
+    if m[x + X_OFFERED] == NEVER:
+        return
+    when = max(m[x + X_OFFERED], m[x + X_BUSY])
+    if when <= now:
+        c = t.channel + CHANNEL * m[x + X_CHANNEL]
+        need = m[c + C_NEED + TRAFFIC]
+        room = m[x + X_CHANNEL] * t.n_vcs
+        k = t.credit + CREDIT * room
+        if tr is not None or m[k + K_HAVE] < need:
+            land_credits(m, t, tr, room, now)
+        if m[k + K_HAVE] >= need:
+            inject(m, t, routes, tr, part, x, c, k, now)
+            if m[x + X_OFFERED] == NEVER:
+                return
+            when = max(m[x + X_OFFERED], m[x + X_BUSY])
+        else:
+            when = next_credit(m, t, room)
+    if when < NEVER:
+        wake(m, t, part, edge(when, m[x + X_PHASE], m[x + X_PERIOD]))
+
+
+@inline
+def inject(m: Any, t: Tables, routes: Any, tr: Any, part: int, x: int, c: int, k: int,
+           now: int) -> None:
+    from_here = m[x + X_CHANNEL]
+    transfer = m[c + C_TRANSFER + TRAFFIC]
+    cell = new_cell(m, t)
+    m[cell + E_META] = TRAFFIC
+    m[cell + E_OFFERED] = m[x + X_OFFERED]
+    key, key_rank = 0, 0
+    if tr is not None:
+        m[cell + E_SOURCE] = part
+        m[cell + E_SEQUENCE] = m[x + X_SEQUENCE] - 1
+        key, key_rank = now * t.grid, rank(DECIDE, part, INJECT, 0)
+        at, why, why_rank = m[x + X_OFFERED], m[x + X_KEY], m[x + X_KEY_RANK]
+        if later(at, why, why_rank, m[x + X_BUSY], m[x + X_BUSY_KEY], m[x + X_BUSY_RANK]):
+            at, why, why_rank = m[x + X_BUSY], m[x + X_BUSY_KEY], m[x + X_BUSY_RANK]
+        if later(at, why, why_rank, m[k + K_AT], m[k + K_KEY], m[k + K_KEY_RANK]):
+            why, why_rank = m[k + K_KEY], m[k + K_KEY_RANK]
+        record(m, t, tr, key, key_rank, cell, 0, TRAFFIC, why, why_rank)
+        m[x + X_BUSY_KEY], m[x + X_BUSY_RANK] = key, key_rank
+    m[k + K_HAVE] -= m[c + C_NEED + TRAFFIC]
+    m[x + X_BUSY] = now + transfer
+    dest = m[x + X_DEST]
+    next_offer(m, t, tr, part - t.first_source)
+    arrive(m, t, routes, tr, cell, from_here, 0, dest, now + m[c + C_LATENCY], transfer, key,
+           key_rank)

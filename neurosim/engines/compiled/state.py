@@ -1,0 +1,270 @@
+"""From an Image to words: the state of the machine before its first tick."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from neurosim import image as im
+from neurosim.engines.compiled import layout as at
+from neurosim.engines.compiled.layout import NEVER, Tables
+from neurosim.errors import SimulationError
+from neurosim.image import Image
+
+#: Slots of the wheel: enough for the longest wait, within these bounds.
+_FEWEST_SLOTS, _MOST_SLOTS, _MOST_WHEEL_WORDS = 64, 1 << 16, 1 << 21
+_INT32 = 2**31 - 1
+
+
+class Data(NamedTuple):
+    """Arrays that the loop reads beside the words, and those that it records into."""
+
+    routes: np.ndarray  # [sinks, routers] uint16: output and virtual channel towards a sink
+    rows: np.ndarray  # [4 W] int32: first synapse, synapses, ticks, class
+    targets: np.ndarray  # [Y] int32
+    weights: np.ndarray  # [Y] float32
+    h: np.ndarray  # [U]
+    unit_layer: np.ndarray
+    unit_column: np.ndarray
+    unit_kind: np.ndarray
+    unit_tree: np.ndarray
+    unit_offset: np.ndarray
+    unit_bias: np.ndarray
+    unit_threshold: np.ndarray
+    unit_reset: np.ndarray
+    unit_zoneout: np.ndarray
+    unit_always: np.ndarray
+    replay: np.ndarray
+    inputs: np.ndarray
+    input_tree: np.ndarray
+    input_offset: np.ndarray
+    outputs: np.ndarray
+    host_values: np.ndarray
+
+
+@dataclass
+class State:
+    """All that a run changes."""
+
+    words: np.ndarray
+    tables: Tables
+    data: Data
+    trace: np.ndarray | None = None
+
+
+@dataclass
+class _Plan:
+    """Hands out tables one after the other."""
+
+    size: int = at.HEADER
+    first: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, entries: int, length: int) -> None:
+        self.size = -(-self.size // 8) * 8  # a cache line is eight words
+        self.first[name] = self.size
+        self.size += entries * length
+
+
+def grid_of(image: Image) -> int:
+    """Greatest common divisor of all periods, phases and durations but the synchroniser's."""
+    parts = image.sync_part
+    durations = [
+        image.clock_period[:parts], image.clock_phase[:parts], image.ch_latency, image.ch_cycle,
+        image.ch_credit_delay, image.receive_ticks, image.send_ticks, image.update_ticks,
+        image.wake_ticks, image.row_ticks, np.array([image.host_send_ticks])]
+    if not image.n_hosts:
+        durations.pop()
+    return max(1, int(np.gcd.reduce([np.gcd.reduce(x, axis=None) for x in durations if x.size])))
+
+
+def check(image: Image) -> None:
+    """What this engine does not cover is refused by name.
+
+    Raises:
+        SimulationError: a router with more inputs, outputs or branches than a word has bits;
+            traffic without an end.
+    """
+    most = at.MOST
+    inputs = int(np.diff(image.in_ptr).max(initial=0)) * image.n_vcs
+    outputs = int(np.diff(image.out_ptr).max(initial=0))
+    if max(inputs, outputs) > most:
+        raise SimulationError(
+            "engine", f"compiled covers routers of up to {most} outputs and {most} input queues; "
+            f"this chip has {outputs} and {inputs}", "engine: simpy, or fewer cores a tile")
+    if image.n_sources and image.end_tick < 0:
+        raise SimulationError("workload.traffic.cycles", "traffic without an end never ends")
+
+
+def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) -> State:
+    """The state of a machine at rest, with everything that happens at tick 0 in the wheel."""
+    check(image)
+    grid = grid_of(image)
+    careful = careful or image.sync == im.SYNC_TICK or (image.end_tick >= 0 and image.n_cores > 0)
+    data = _data(image, counters, grid)
+    plan, constants = _Plan(), _constants(image, grid, careful)
+    stages, channels = image.n_cores + image.n_hosts, len(image.ch_owner)
+    slots = _slots(image, grid, constants["words"])
+    ring = _ring(image, grid)
+    for name, entries, length in (
+        ("channel", channels, at.CHANNEL), ("credit", channels * image.n_vcs, at.CREDIT),
+        ("ring", channels * image.n_vcs * ring, at.RING),
+        ("queue", len(image.in_channel) * image.n_vcs, at.QUEUE),
+        ("port", len(image.in_channel), at.PORT), ("router", image.n_routers, at.ROUTER),
+        ("requests", 64, 1), ("grant_key", channels, 1), ("count", image.n_outputs, 4),
+        ("stage", stages, at.STAGE), ("acks", stages, 4 * image.n_sums),
+        ("markers", image.n_cores, image.n_sums), ("have", stages, 1),
+        ("source", image.n_sources, at.SOURCE), ("clock", image.sync_part + 1, 2),
+        ("wheel", slots, constants["words"]), ("occupied", max(1, slots // 64), 1),
+        ("batch", 2, im.BATCHES), ("histogram", 1, im.HISTOGRAM_BINS),
+        ("host_received", image.steps, 1), ("step_offer", image.steps, 1),
+        ("step_deliver", image.steps, 1), ("step_layer", image.steps, image.n_layers),
+        ("layer_events", image.n_layers, 1), ("layer_updates", image.n_layers, 1),
+        ("node", len(image.node_ptr), 1), ("branch", len(image.br_channel), 1),
+        ("root", len(image.tree_root), 1), ("copies", len(image.tree_copies), 1),
+        ("sums", image.n_sums, constants["sum_bank"]), ("scratch", 1, at.CELL),
+        ("report", constants["reports"], at.REPORT),
+    ):
+        plan.add(name, entries, length)
+    plan.add("cell", 0, 1)
+    tables = Tables(**plan.first, **constants, ring_mask=ring - 1, wheel_mask=slots - 1)
+    state = State(np.zeros(plan.size, np.int64), tables, data)
+    from neurosim.engines.compiled import fill
+
+    fill.header(state, image)
+    fill.channels(state, image)
+    fill.routers(state, image)
+    fill.stages(state, image)
+    fill.trees(state, image)
+    grow_cells(state, max(1024, 2 * tables.cell_margin))
+    if want_trace:
+        grow_trace(state)
+    return state
+
+
+def grow_cells(state: State, more: int) -> None:
+    """Add free cells behind all others."""
+    words, first = state.words, len(state.words)
+    state.words = m = np.concatenate([words, np.zeros(more * at.CELL, np.int64)])
+    cells = first + at.CELL * np.arange(more)
+    m[cells + at.E_NEXT] = np.append(cells[1:], m[at.H_FREE])
+    m[at.H_FREE] = cells[0]
+    m[at.H_FREE_CELLS] += more
+
+
+def grow_trace(state: State) -> None:
+    """Twice the room for records, and at least what one tick may write."""
+    old = np.zeros(0, np.int64) if state.trace is None else state.trace
+    records = max(2 * len(old) // 8, 1024, 4 * state.tables.record_margin)
+    state.trace = np.concatenate([old, np.zeros(8 * records - len(old), np.int64)])
+    state.tables = state.tables._replace(records=records)
+
+
+def grow_reports(state: State) -> None:
+    """Twice the room for reports on their way: the ring moves behind everything else."""
+    t, m = state.tables, state.words
+    ring = m[t.report: t.report + at.REPORT * t.reports].reshape(-1, at.REPORT)
+    ring = np.roll(ring, -int(m[at.Y_FIRST]), axis=0)
+    reports = 2 * t.reports
+    moved = np.zeros((reports, at.REPORT), np.int64)
+    moved[: len(ring)] = ring
+    state.words = np.concatenate([m, moved.reshape(-1)])
+    state.words[at.Y_FIRST] = 0
+    state.tables = t._replace(report=len(m), reports=reports)
+
+
+def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
+    ends = image.n_cores + image.n_hosts
+    host_inputs = (image.inputs.shape[1] + 1) * image.n_hosts
+    channels = len(image.ch_owner)
+    return {
+        "grid": grid, "n_vcs": image.n_vcs, "words": (image.sync_part + 64) // 64,
+        "n_routers": image.n_routers, "first_source": image.first_source,
+        "first_host": image.first_host, "sync_part": image.sync_part, "n_sums": image.n_sums,
+        "sum_bank": im.SUMS_PER_UNIT * len(image.unit_column),
+        "widest_period": int(image.clock_period[: image.sync_part].max()) // grid,
+        "mixed": int(len(np.unique(image.ch_width)) * len(np.unique(image.ch_cycle)) > 1),
+        "careful": int(careful), "records": 0, "reports": 4 * ends + 16,
+        "cell_margin": channels + 3 * image.n_cores + image.n_sources + host_inputs + 1,
+        "record_margin": 3 * channels + 10 * ends + 3 * image.n_sources + host_inputs
+        + 2 * image.n_cores * max(2, int(image.core_fifo.max(initial=0)) if False else 2) + 64,
+        "report_margin": ends, "sync": image.sync, "steps": image.steps,
+        "supersteps": image.supersteps, "superstep_period": image.superstep_period,
+        "barrier": image.barrier_ticks, "report_delay": image.report_ticks,
+        "tick_period": image.tick_period,
+        "end_tick": image.end_tick if image.end_tick >= 0 else NEVER,
+        "n_layers": image.n_layers, "window": image.window,
+        "closed_loop": int(image.closed_loop), "host_markers": image.host_n_markers,
+        "host_marker_tree": image.host_marker_tree, "n_inputs": image.inputs.shape[1],
+        "warmup": image.traffic_warmup_tick,
+        "batch_span": max(1, image.end_tick + 1 - image.traffic_warmup_tick),
+        "seed": image.seed, "dest_kind": image.traffic_dest_kind, "n_sources": image.n_sources,
+        "log_miss": float(image.traffic_log_miss),
+        "hot_fraction": float(image.traffic_hot_fraction),
+    }
+
+
+def transfers(image: Image) -> np.ndarray:
+    """[Q, 4] ticks of a packet of each kind on each channel."""
+    cycles = -(-image.packet_bits[None, :] // image.ch_width[:, None])
+    return cycles * image.ch_cycle[:, None]
+
+
+def _slots(image: Image, grid: int, words: int) -> int:
+    """Slots of the wheel: a power of two above the longest wait if that is not too much."""
+    waits = [transfers(image).max(initial=1) + image.ch_latency.max(initial=1)
+             + image.ch_credit_delay.max(initial=1) + int(image.ready_cycles.max())
+             * int(image.clock_period[: image.sync_part].max())]
+    waits += [int(x.max(initial=0)) for x in (image.receive_ticks, image.update_ticks,
+                                               image.row_ticks, image.send_ticks)]
+    longest = max(waits) // grid + 2
+    widest = int(image.clock_period[: image.sync_part].max()) // grid
+    slots = _FEWEST_SLOTS
+    while slots < longest and slots < _MOST_SLOTS and 2 * slots * words <= _MOST_WHEEL_WORDS:
+        slots *= 2
+    while slots < 4 * widest:
+        slots *= 2
+    return slots
+
+
+def _ring(image: Image, grid: int) -> int:
+    """Credits of one buffer that can be on their way: reads of a port follow each other, so their
+    credits land at least the shortest transfer apart, within the longest."""
+    took = transfers(image)
+    shortest = max(1, int(took.min(initial=1)))
+    span = int(took.max(initial=1)) + int(image.ch_credit_delay.max(initial=1))
+    most = min(span // shortest + 2, max(1, int(image.ch_credits.max(initial=1))) + 1)
+    ring = 2
+    while ring < most:
+        ring *= 2
+    return ring
+
+
+def _data(image: Image, counters: im.Counters, grid: int) -> Data:
+    ticks = image.row_ticks // grid
+    if max(ticks.max(initial=0), len(image.syn_target), image.syn_target.max(initial=0)) > _INT32:
+        raise SimulationError("engine", "compiled covers tables of up to 2^31 synapses and rows "
+                              "of up to 2^31 clock edges", "engine: simpy")
+    rows = np.stack([image.row_ptr[:-1], np.diff(image.row_ptr), ticks, image.row_class], axis=1)
+    vc = image.route_vc << at.BRANCH_VC
+    first = image.out_ptr[:-1, None]
+    routes = (image.route_channel - first) | vc
+    return Data(
+        routes=_own(routes.T, np.uint16), rows=rows.astype(np.int32).reshape(-1),
+        targets=image.syn_target.astype(np.int32), weights=_own(image.syn_weight, np.float32),
+        h=np.zeros(len(image.unit_column)), unit_bias=_own(image.unit_bias, np.float64),
+        unit_always=_own(image.unit_always, np.bool_), replay=_own(image.replay, np.float32),
+        inputs=_own(image.inputs, np.float32), outputs=counters.outputs,
+        host_values=counters.host_values,
+        **{name: _own(getattr(image, name), np.int64) for name in (
+            "unit_layer", "unit_column", "unit_kind", "unit_tree", "unit_offset", "input_tree",
+            "input_offset")},
+        **{name: _own(getattr(image, name), np.float64) for name in (
+            "unit_threshold", "unit_reset", "unit_zoneout")})
+
+
+def _own(array: np.ndarray, kind: Any) -> np.ndarray:
+    """Contiguous and writable, so that one compiled version fits all."""
+    result = np.ascontiguousarray(array, kind)
+    return result if result.flags.writeable else result.copy()
