@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from neurosim.measure import folder, summary, tables
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
 
 
 def _no_table() -> np.ndarray:
@@ -52,6 +55,28 @@ class Result:
 
     def __str__(self) -> str:
         return summary.text(self.data)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the summary as a table."""
+        return summary.html(self.data)
+
+    def frame(self, table: str) -> DataFrame:
+        """``cores``, ``links``, ``steps``, ``trace``, or a layer's recorded activity (``layer0``: a
+        column a unit) as a pandas DataFrame.
+
+        Raises:
+            KeyError: no such table, or it was not recorded.
+            ImportError: pandas is not installed (``pip install neurosim[parquet]``).
+        """
+        from pandas import DataFrame
+
+        if table in ("cores", "links", "steps"):
+            return DataFrame(getattr(self, table))
+        if table == "trace" and self.trace is not None:
+            return DataFrame(self.trace)
+        if self.activity is not None and table in self.activity:
+            return DataFrame(self.activity[table])
+        raise KeyError(table)
 
     def write(self, directory: str | Path, figures: bool = True) -> Path:
         """Write ``result.json``, the tables, what was recorded, and the pictures.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 
 WIDTH = 60
@@ -159,3 +160,11 @@ def text(data: Mapping[str, Any]) -> str:
     lines = [str(data["scenario"]["name"])[:WIDTH]]
     lines += [f"  {label:<{width}}  {value}".rstrip() for label, value in pairs]
     return "\n".join(lines)
+
+
+def html(data: Mapping[str, Any]) -> str:
+    """The rows as an HTML table, in whatever colours its surroundings have."""
+    cells = "".join(
+        f"<tr><th scope='row' style='text-align:left'>{escape(label.strip())}</th>"
+        f"<td style='text-align:left'>{escape(value)}</td></tr>" for label, value in rows(data))
+    return f"<table><caption>{escape(str(data['scenario']['name']))}</caption>{cells}</table>"
