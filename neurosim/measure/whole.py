@@ -15,7 +15,7 @@ from neurosim._version import __version__
 from neurosim.chip.schema import Chip
 from neurosim.image import Counters, Image
 from neurosim.mapping.model import Mapping as CoreMapping
-from neurosim.measure import energy, tables
+from neurosim.measure import energy, gpu, tables
 from neurosim.measure.facts import Facts
 from neurosim.measure.latency import latency, throughput
 from neurosim.measure.memory import memory
@@ -69,6 +69,7 @@ def measure(
         "traffic": traffic(facts),
         **energy.energy(facts),
         "host": energy.host(facts, counts["decoder_macs"]),
+        "gpu_model": gpu.comparison(network),
         "memory": memory(facts),
         "cores_used": 0 if mapping is None else len(mapping.slices),
         "cores_powered": energy.powered_cores(facts),
