@@ -22,6 +22,7 @@ from neurosim.cli.explain import explain
 from neurosim.cli.import_ import import_
 from neurosim.cli.noc import noc
 from neurosim.cli.plot import plot
+from neurosim.cli.report import report
 from neurosim.cli.run import run
 from neurosim.cli.schema import schema
 from neurosim.cli.show import show
@@ -49,6 +50,7 @@ app.command("sweep")(sweep)
 app.command("plot")(plot)
 app.command("compare")(compare)
 app.command("explain")(explain)
+app.command("report")(report)
 app.command("timeline")(timeline)
 
 

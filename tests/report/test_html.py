@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from neurosim import pipeline
+from neurosim.cli import execute
 from neurosim.report.html import write_sweep_report
 from neurosim.report.html.detail import busy
 from neurosim.scenario.loading import scenario_from_data
@@ -304,6 +305,30 @@ def test_sweep_report(window: Any, tmp_path: Path) -> None:
     assert window.find_element("id", "found").text == "1 points"
     size = window.execute_script("return document.images[0].naturalWidth")
     assert size == 40
+
+
+def test_the_command_writes_the_same_page(folder: Path, tmp_path: Path, capsys: Any) -> None:
+    again = tmp_path / "again.html"
+    assert execute(["report", str(folder), "-o", str(again)]) == 0
+    assert again.read_text() == (folder / "report.html").read_text()
+    assert "MB" in capsys.readouterr().out
+    assert execute(["report", str(tmp_path)]) == 2
+    assert "neither a run nor a sweep" in capsys.readouterr().err
+
+
+def test_the_command_on_a_sweep(window: Any, tmp_path: Path) -> None:
+    scenario = {**SMALL, "record": [], "name": "swept", "sweep": {"axes": {
+        "sync.kind": ["barrier", "dataflow"], "seed": [0, 1]}}}
+    (tmp_path / "swept.yaml").write_text(json.dumps(scenario))
+    assert execute(["sweep", str(tmp_path / "swept.yaml"), "-o", str(tmp_path / "out"),
+                    "--workers", "1"]) == 0
+    assert execute(["report", str(tmp_path / "out")]) == 0
+    complaints(window)
+    window.get((tmp_path / "out" / "report.html").as_uri())
+    assert complaints(window) == []
+    assert len(window.find_elements("css selector", "#table-points tbody tr")) == 4
+    assert window.execute_script(
+        "return Array.from(document.images).every((i) => i.naturalWidth > 0)")
 
 
 def test_busy_by_hand() -> None:

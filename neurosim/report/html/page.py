@@ -8,6 +8,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from neurosim.explain import parts
 from neurosim.measure import Result
 from neurosim.measure.folder import plain
 from neurosim.report.html.payload import as_script, cards, columns, payload, percent, si
@@ -36,7 +37,9 @@ def write_report(path: str | Path, result: Result,
         path=data.get("critical_path"), detail=detail, activity=result.activity,
         tables=[_table("cores", "Cores and their slices", result.cores, _CORE_COLUMNS),
                 _table("links", "Links", result.links, _LINK_COLUMNS)],
-        scenario=json.dumps(plain(data["provenance"]["resolved_scenario"]), indent=2),
+        scenario=json.dumps(plain(data["provenance"]["resolved_scenario"]), indent=2,
+                            sort_keys=True),
+        classes=parts.CLASSES,
         origin=_origin(data), payload=as_script(payload(result, detail)),
         style=_read("report.css"), script="\n".join(_read(name) for name in _SCRIPTS))
     target = Path(path)

@@ -36,7 +36,7 @@ def payload(result: Result, detail: Mapping[str, Any] | None) -> dict[str, Any]:
     kept = ("floorplan", "energy_j", "energy_range_j", "memory", "latency_s", "steps")
     path = result.data.get("critical_path")
     return plain({
-        "result": {key: result.data.get(key) for key in kept},
+        "result": _sorted({key: result.data.get(key) for key in kept}),
         "cores": columns(result.cores),
         "links": columns(result.links),
         "latency": _latency(result),
@@ -45,6 +45,11 @@ def payload(result: Result, detail: Mapping[str, Any] | None) -> dict[str, Any]:
         "matrix": detail["matrix"] if detail else None,
         "activity": _activity(result.activity),
     })
+
+
+def _sorted(data: dict[str, Any]) -> Any:
+    """Keys in the order of result.json, so that a page made from the file is the same."""
+    return json.loads(json.dumps(plain(data), sort_keys=True))
 
 
 def as_script(data: Mapping[str, Any]) -> str:
