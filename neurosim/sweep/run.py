@@ -21,6 +21,8 @@ from neurosim.sweep.pool import Executor, LocalPool, default_workers
 from neurosim.sweep.store import DONE, FAILED, Store
 from neurosim.sweep.task import Outcome, Task, make_task
 
+#: Seconds between two tables while a sweep runs.
+TABLE_EVERY_S = 15.0
 _BEST = {
     "latency": ("latency_s.per_step_mean",),
     "interval": ("latency_s.interval_mean",),
@@ -130,7 +132,8 @@ def run_plan(
             else:
                 executor = LocalPool(count)
             try:
-                _run(plan, store, todo, executor, status, watch)
+                _run(plan, store, todo, executor, status, _OnTheWay(
+                    lambda: write_results(plan, store, folder, parquet), watch))
             finally:
                 executor.close()
                 write_results(plan, store, folder, parquet)
@@ -141,6 +144,23 @@ def run_plan(
     reasons = Counter(row.reason for row in rows if row is not None and row.status == FAILED)
     return Summary(folder, len(plan.points), ended.count(DONE), ended.count(FAILED), status.ran,
                    tuple(notes), tuple(reasons.most_common()))
+
+
+class _OnTheWay:
+    """Writes the table now and then, so that there is one to look at before the sweep is over, and
+    takes at most a twentieth of the time for it."""
+
+    def __init__(self, write: Callable[[], None], watch: Callable[[Status], None]) -> None:
+        self.write, self.watch = write, watch
+        self.next = time.monotonic() + TABLE_EVERY_S
+
+    def __call__(self, status: Status) -> None:
+        self.watch(status)
+        begin = time.monotonic()
+        if begin >= self.next:
+            self.write()
+            ended = time.monotonic()
+            self.next = ended + max(TABLE_EVERY_S, 20 * (ended - begin))
 
 
 def missing(plan: Plan, store: Store, retry: bool = False) -> list[Point]:

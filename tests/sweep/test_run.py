@@ -40,6 +40,22 @@ def test_the_table_equals_single_runs(sweep_file: Write, tmp_path: Path):
         assert float(row["energy_delay_js"]) == product
 
 
+def test_the_table_grows_on_the_way(
+    sweep_file: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    from neurosim.sweep import run
+
+    monkeypatch.setattr(run, "TABLE_EVERY_S", 0.0)
+    out, lengths = tmp_path / "out", []
+
+    def watch(status: Any) -> None:
+        lengths.append((status.ran, len(table(out)) if (out / "table.csv").exists() else 0))
+
+    run_sweep(sweep_file("  repeat: 40\n"), out, workers=1, watch=watch)
+    assert all(rows <= ran for ran, rows in lengths)
+    assert any(0 < rows < 40 for _, rows in lengths)
+
+
 def test_more_points_run_only_what_is_new(sweep_file: Write, tmp_path: Path):
     out = tmp_path / "out"
     first = run_sweep(sweep_file(BLOCK), out, workers=1)
