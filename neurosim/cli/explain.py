@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from neurosim.explain.whole import Explained
     from neurosim.image import Image
 
+#: Shares below this show as 0.0 % and are left out of tables.
+LEAST = 0.0005
+
 
 def explain(
     source: Source,
@@ -58,11 +61,11 @@ def _print_path(run: Traced, data: dict[str, Any], rows: int) -> None:
         print(f"  {line}")
     for title, key in (("part of the path", "by_part"), ("layer", "by_layer"), ("core", "by_core"),
                        ("link", "by_link")):
-        if data[key]:
+        shown = [row for row in data[key][:rows] if row["share"] >= LEAST]
+        if shown:
             print()
             print_table((title, "time", "share"), [
-                (row["name"], si(row["seconds"], "s"), percent(row["share"]))
-                for row in data[key][:rows]])
+                (row["name"], si(row["seconds"], "s"), percent(row["share"])) for row in shown])
     if data["mending"]:
         print()
         print_table(("if this took no time, and all above", "latency", "change", "held"), [

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-DOCUMENTS = ("docs/tutorial.md",)
+DOCUMENTS = ("docs/tutorial.md", "docs/guides/find-your-bottleneck.md")
 _BLOCK = re.compile(r"^```(console|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# file: (\S+)\n")
 

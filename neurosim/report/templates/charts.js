@@ -24,9 +24,22 @@ function makeLatency(data) {
   }
   let by = data.path ? "part" : "layer";
 
+  /** Parts with less than a thousandth of all are shown together. */
+  function grouped(source) {
+    const sum = (name) => source.parts[name].reduce((a, b) => a + b, 0);
+    const names = Object.keys(source.parts);
+    const all = names.reduce((s, name) => s + sum(name), 0);
+    const small = names.filter((name) => sum(name) < 0.001 * all);
+    if (small.length < 2) return source;
+    const parts = { ...source.parts };
+    for (const name of small) delete parts[name];
+    parts.other = source.step.map((_, i) => small.reduce((s, name) => s + source.parts[name][i], 0));
+    return { step: source.step, parts };
+  }
+
   function paint() {
     box.replaceChildren();
-    const { step, parts } = sources[by];
+    const { step, parts } = grouped(sources[by]);
     const names = Object.keys(parts).filter((name) => parts[name].some((v) => v > 0));
     const sum = (name) => parts[name].reduce((a, b) => a + b, 0);
     if (by === "part") names.sort((a, b) => sum(b) - sum(a));
