@@ -11,12 +11,14 @@ from neurosim import image as im
 from neurosim.chip import Chip
 from neurosim.lower.ticks import duration
 from neurosim.mapping.fanout import fanout
+from neurosim.mapping.formats import GATES, count_fillers, row_cost
 from neurosim.mapping.model import Mapping
 from neurosim.network.model import Layer, Network
 
 #: Gate sum of kernel and recurrent columns, in the gate order z, r, g.
 _KERNEL_SUM = np.array([im.SUM_Z, im.SUM_R, im.SUM_G_INPUT])
 _RECURRENT_SUM = np.array([im.SUM_Z, im.SUM_R, im.SUM_G_RECURRENT])
+_GATE_OF_SUM = np.array([0, 1, 2, 2])
 
 
 @dataclass(frozen=True)
@@ -117,7 +119,7 @@ def lower_synapses(
     a row for each unit of the source slice, so that base + unit offset finds it.
     """
     by_layer, position = slices_of(network, mapping)
-    _, number = unit_numbers(network, mapping)
+    unit_ptr, number = unit_numbers(network, mapping)
     local = [np.zeros(layer.units, np.int64) for layer in network.layers]
     for s in mapping.slices:
         local[s.layer][s.units] = np.arange(len(s.units))
@@ -148,7 +150,21 @@ def lower_synapses(
             new_rows = n_rows - sum(len(c) for c in classes)
             classes.append(np.full(new_rows, row_class, np.int64))
     return _tables(np.concatenate(rows), np.concatenate(targets), np.concatenate(weights),
-                   np.concatenate(classes), n_rows, chip, core_period), connections
+                   np.concatenate(classes), n_rows, unit_ptr, chip, core_period), connections
+
+
+def _row_shapes(row: np.ndarray, target: np.ndarray, unit_ptr: np.ndarray, n_rows: int,
+                table_format: str) -> tuple[np.ndarray, np.ndarray]:
+    """([rows] columns of the slice that holds the row, [rows] fillers of ``delta8``)."""
+    unit = target // im.SUMS_PER_UNIT
+    core = np.searchsorted(unit_ptr, unit, side="right") - 1
+    size = np.diff(unit_ptr)[core]
+    columns = np.zeros(n_rows, np.int64)
+    columns[row] = GATES * size
+    if table_format != "delta8":
+        return columns, np.zeros(n_rows, np.int64)
+    gate = _GATE_OF_SUM[target % im.SUMS_PER_UNIT]
+    return columns, count_fillers(row, gate * size + unit - unit_ptr[core], n_rows)
 
 
 def _blocks(reaches: Any, pos: np.ndarray, sizes: np.ndarray,
@@ -164,12 +180,13 @@ def _blocks(reaches: Any, pos: np.ndarray, sizes: np.ndarray,
 
 
 def _tables(row: np.ndarray, target: np.ndarray, weight: np.ndarray, classes: np.ndarray,
-            n_rows: int, chip: Chip, core_period: int) -> dict[str, np.ndarray]:
+            n_rows: int, unit_ptr: np.ndarray, chip: Chip,
+            core_period: int) -> dict[str, np.ndarray]:
     order = np.argsort(row, kind="stable")
     entries = np.bincount(row, minlength=n_rows)
     core = chip.core
-    lanes = int(core.lanes)
-    cycles = int(core.accumulate_cycles) + -(-entries // lanes) * int(core.group_cycles)
+    columns, fillers = _row_shapes(row, target, unit_ptr, n_rows, core.table_format)
+    cycles = int(core.accumulate_cycles) + row_cost(core, entries, columns, fillers).cycles
     if n_rows and (entries > 0).any():
         duration("chip.core.accumulate_cycles", int(cycles[entries > 0].min()), core_period)
     return {

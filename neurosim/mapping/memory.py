@@ -12,9 +12,12 @@ import numpy as np
 
 from neurosim.errors import MappingError
 from neurosim.mapping.fanout import fanout
+from neurosim.mapping.formats import GATES, count_fillers, index_bytes, row_cost
 from neurosim.mapping.model import MemoryUse
 
 if TYPE_CHECKING:
+    import scipy.sparse as sp
+
     from neurosim.chip.schema import Core
     from neurosim.network.model import Layer
 
@@ -29,7 +32,7 @@ def unit_bytes(layer: Layer, core: Core, buffers: int) -> np.ndarray:
     """[units] bytes that each unit brings to whatever core holds it: its synapses, state, gate
     sums and place in the send queue.  Row pointers and look-up depend on the slice and are not
     in it."""
-    per_synapse = int(core.weight_bytes) + int(core.index_bytes)
+    per_synapse = int(core.weight_bytes) + index_bytes(core)
     per_unit = (
         int(core.state_bytes_per_unit)
         + buffers * SUMS_PER_UNIT * int(core.sum_bytes)
@@ -67,36 +70,63 @@ def memory_use(
         MappingError: a slice has more columns than a column index can count.
     """
     units = np.bincount(slice_of_unit, minlength=n_slices)
-    synapses = np.zeros(n_slices, np.int64)
-    rows = np.zeros(n_slices, np.int64)
+    weights, indices, rows = (np.zeros(n_slices, np.int64) for _ in range(3))
+    place = places_in_slices(slice_of_unit, n_slices)
     for kernel in (layer.kernel, layer.recurrent):
         counts = fanout(kernel, slice_of_unit, n_slices)
-        synapses += np.bincount(counts.indices, counts.data, n_slices).astype(np.int64)
+        fillers = np.zeros(counts.nnz, np.int64)
+        if core.table_format == "delta8":
+            fillers = _fillers(kernel, counts, slice_of_unit, place, units)
+        cost = row_cost(core, counts.data, GATES * units[counts.indices], fillers)
+        weights += np.bincount(counts.indices, cost.weights, n_slices).astype(np.int64)
+        indices += np.bincount(counts.indices, cost.indices, n_slices).astype(np.int64)
         rows += np.bincount(counts.indices, minlength=n_slices)
     _require_countable(layer, units, core)
     per_unit = buffers * SUMS_PER_UNIT * int(core.sum_bytes)
     slots = int(core.fifo_packets) + MARKERS_IN_QUEUE
     return [
         MemoryUse(
-            weights=s * int(core.weight_bytes),
-            indices=s * int(core.index_bytes),
+            weights=w,
+            indices=i,
             row_pointers=(r + 1) * int(core.row_pointer_bytes),
             lookup=r * int(core.lookup_bytes),
             state=n * int(core.state_bytes_per_unit),
             sums=n * per_unit,
             queues=(n + slots) * int(core.queue_entry_bytes),
         )
-        for s, r, n in zip(synapses.tolist(), rows.tolist(), units.tolist(), strict=True)
+        for w, i, r, n in zip(weights.tolist(), indices.tolist(), rows.tolist(), units.tolist(),
+                              strict=True)
     ]
 
 
+def places_in_slices(slice_of_unit: np.ndarray, n_slices: int) -> np.ndarray:
+    """[units] place of each unit within its slice, in ascending order of units."""
+    order = np.argsort(slice_of_unit, kind="stable")
+    sizes = np.bincount(slice_of_unit, minlength=n_slices)
+    place = np.empty(len(slice_of_unit), np.int64)
+    place[order] = np.arange(len(order)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return place
+
+
+def _fillers(kernel: sp.csr_array, counts: sp.csr_array, slice_of_unit: np.ndarray,
+             place: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """[rows] fillers of each (source, slice) row, in the order of ``counts``."""
+    n_slices, n_units = counts.shape[1], len(slice_of_unit)
+    source = np.repeat(np.arange(kernel.shape[0]), np.diff(kernel.indptr))
+    unit, gate = kernel.indices % n_units, kernel.indices // n_units
+    there = slice_of_unit[unit].astype(np.int64)
+    keys = np.repeat(np.arange(counts.shape[0]), np.diff(counts.indptr)) * n_slices + counts.indices
+    row = np.searchsorted(keys, source * n_slices + there)
+    return count_fillers(row, gate * units[there] + place[unit], len(keys))
+
+
 def _require_countable(layer: Layer, units: np.ndarray, core: Core) -> None:
-    index_bytes = int(core.index_bytes)
-    columns = 3 * int(units.max(initial=0))
-    if index_bytes and columns > 256**index_bytes:
+    size = index_bytes(core)
+    columns = GATES * int(units.max(initial=0))
+    if size and core.table_format != "delta8" and columns > 256**size:
         raise MappingError(
             "chip",
             f"a core would hold {columns} columns of layer {layer.name!r}, more than a column "
-            f"index of {index_bytes} bytes can count",
+            f"index of {size} bytes can count",
             "more cores, or a larger core.index_bytes",
         )

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from neurosim.image import ACCUMULATE, RECEIVE, SUMS_PER_UNIT
+from neurosim.mapping.formats import index_bytes
 from neurosim.measure.facts import Facts
 
 
@@ -33,10 +34,10 @@ def accessed_bytes(facts: Facts) -> int:
 
     Per synaptic operation: weight and index read, gate sum read and written.  Per row: its key's
     look-up entry and two row pointers read.  Per update: state read and written, and the four gate
-    sums read and cleared.  Per packet received: its queue entry written and read.
+    sums read and cleared.  Bitmaps and the zeros of dense rows are not counted.  Per packet received: its queue entry written and read.
     """
     core, counters = facts.chip.core, facts.counters
-    per_operation = int(core.weight_bytes) + int(core.index_bytes) + 2 * int(core.sum_bytes)
+    per_operation = int(core.weight_bytes) + index_bytes(core) + 2 * int(core.sum_bytes)
     per_row = int(core.lookup_bytes) + 2 * int(core.row_pointer_bytes)
     per_update = 2 * int(core.state_bytes_per_unit) + 2 * SUMS_PER_UNIT * int(core.sum_bytes)
     return (

@@ -109,7 +109,7 @@ def test_level_argument_selects():
         ("energy.static_w", "-1 mW", "negative"),
         ("host.link_bits_per_cycle", 0, "zero"),
         ("core.fifo_policy", "explode", "explode"),
-        ("packet.event_bits", 1000, "less than a packet"),
+        ("packet.event_bits", 2000, "less than a packet"),
         ("usable_cores", 17, "17"),
         ("default_level", "warp", "warp"),
         ("topology.width", 0, "0"),
