@@ -67,10 +67,60 @@ def _layers(recipe: dict[str, Any]) -> str:
     return "/".join(str(n) for n in recipe["layers"])
 
 
+def word_card(folder: Path, what: str) -> str:
+    """The card of a word-level recipe: every shipped file of its folder."""
+    metrics = json.loads((folder / "metrics.json").read_text())
+    shipped = json.loads((folder / "shipped.json").read_text())
+    recipe, stages = metrics["recipe"], metrics["stages"]
+    minutes = ", then ".join(f"{s['minutes']:.1f} minutes ({s['epochs']:.0f} epochs)"
+                             for s in stages)
+    lines = [f"# {recipe['name']}", "", what, "",
+             f"Layers {_layers(recipe)}, {recipe['vocabulary']} words (lower case), embedding tied "
+             "to the decoder. Official parameter names and semantics; h restarts every "
+             f"{recipe['window']} tokens. `NAME.safetensors`: float16, pruned kernels as CSR; "
+             "`NAME_int8.safetensors`: int8 kernels with one scale per output column, meant for "
+             "unsigned 8-bit events; the embedding is in a file of its own that they share. "
+             "`heldout.npy`: the first 20,001 tokens of the test part; `NAME.activity.npz`: the "
+             "layers' outputs on the first 64 of them.", "",
+             "| | weight sparsity | activity per layer | test perplexity (93,309 tokens) "
+             "| held-out | int8 held-out | sha256 |", "|---|---|---|---|---|---|---|"]
+    for stem, record in shipped.items():
+        sidecar = json.loads((folder / f"{stem}.json").read_text())
+        training = sidecar["training"]
+        coarse = record.get("int8_heldout_perplexity")
+        lines.append(
+            f"| {stem} | {100 * training['weight_sparsity']:.0f} % | "
+            + " / ".join(f"{100 * a:.0f} %" for a in training["activity"])
+            + f" | {record['perplexity']:.2f} | {record['heldout_perplexity']:.2f} | "
+            + (f"{coarse:.2f}" if coarse else "-") + f" | `{sidecar['sha256'][:16]}` |")
+    lines += ["", "Held-out: the first 20,000 predictions, a play, harder than the rest of the "
+              "test part. Full sha256 in each sidecar.", "", "## Training", "",
+              f"{minutes} on one H200 GPU, torch {metrics['torch']}, batch {recipe['batch']}, "
+              "AdamW with beta1 = 0; `recipe.yaml` has everything, `metrics.json` the curves. "
+              "Docs: guides/training.md, reference/models.md.", "",
+              ORIGIN.format(sources=sources(training["corpus"]))]
+    return "\n".join(lines)
+
+
+LARGE = ("EGRU language model of the sizes of the published SpiNNaker2 workload (Nazeer et al., "
+         "arXiv 2312.09084), pruned to 95 %.")
+FAMILY = ("Small language models over weight sparsity and activity: `high`, `middle`, `low` (EGRU) "
+          "and `gru` (the dense-activated twin: always fires), each at 0, 50, 80, 90, 95 % weight "
+          "sparsity. `lstm.safetensors` is a dense LSTM baseline (PyTorch names, figures in "
+          "`lstm_metrics.json`), which neurosim does not run.")
+
+
+def all_cards() -> dict[Path, str]:
+    """Every card's text by its folder."""
+    return {HERE / "shakespeare_char": character_card(HERE / "shakespeare_char"),
+            HERE / "egru_1350": word_card(HERE / "egru_1350", LARGE),
+            HERE / "family_256": word_card(HERE / "family_256", FAMILY)}
+
+
 def main() -> None:
     """Write all cards."""
-    folder = HERE / "shakespeare_char"
-    write_bytes(folder / "CARD.md", character_card(folder).encode())
+    for folder, text in all_cards().items():
+        write_bytes(folder / "CARD.md", text.encode())
 
 
 if __name__ == "__main__":

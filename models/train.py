@@ -75,7 +75,7 @@ def run(name: str, cache: Path | None, threads: int) -> None:
         torch.save(model.state_dict(), build / f"phase{now.phase}.pt")
 
     training.train(state, recipe, text, checkpoint, 100, report, phase_done)
-    heldout = corpus.test[: corpus.test.index("\n", 24000) + 1]
+    heldout = corpus.test[: corpus.test.find("\n", 24000) + 1] or corpus.test
     write_model(folder, model, recipe, vocabulary, heldout, results,
                 {"corpus": dict(corpus.sources), "recipe_sha256": sha256(folder / "recipe.yaml"),
                  "torch": torch.__version__, "device": "one CPU core"})
