@@ -14,7 +14,7 @@ from neurosim.engines.compiled.common import (
     wake,
 )
 from neurosim.engines.compiled.fifo import land_deliveries, pop_fifo, stage_of
-from neurosim.engines.compiled.jit import float_of, inline, jit
+from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
     C_CREDIT_DELAY,
     CHANNEL,
@@ -93,6 +93,7 @@ from neurosim.engines.compiled.stage import (
     start_send,
     wake_at_end,
 )
+from neurosim.engines.compiled.words import float_of
 from neurosim.image import (
     ACCUMULATE,
     ACK,
@@ -359,8 +360,8 @@ def updated(m: Any, t: Tables, d: Any, tr: Any, s: int, tick: int) -> None:
     layer = d.unit_layer[unit]
     y = new_output(m, t, d, token, unit)
     m[t.layer_updates + layer] += 1
-    if d.outputs.shape[0] > 0:
-        d.outputs[token, d.unit_column[unit]] = y
+    if t.record_outputs != 0:
+        d.outputs[token * t.columns + d.unit_column[unit]] = y
     if y != 0.0:
         m[t.layer_events + layer] += 1
         if d.unit_tree[unit] >= 0:
@@ -383,18 +384,20 @@ def updated(m: Any, t: Tables, d: Any, tr: Any, s: int, tick: int) -> None:
 def new_output(m: Any, t: Tables, d: Any, token: int, unit: int) -> float:
     """Equations of the layer kind; the unit's gate sums of this step are read and cleared."""
     base = t.sums + t.sum_bank * (token % t.n_sums) + SUMS_PER_UNIT * unit
-    z = m[base + SUM_Z] / rules.SUM_SCALE + d.unit_bias[unit, SUM_Z]
-    r = m[base + SUM_R] / rules.SUM_SCALE + d.unit_bias[unit, SUM_R]
-    g = m[base + SUM_G_INPUT] / rules.SUM_SCALE + d.unit_bias[unit, SUM_G_INPUT]
-    q = m[base + SUM_G_RECURRENT] / rules.SUM_SCALE + d.unit_bias[unit, SUM_G_RECURRENT]
-    m[base: base + SUMS_PER_UNIT] = 0
+    bias = SUMS_PER_UNIT * unit
+    z = m[base + SUM_Z] / rules.SUM_SCALE + d.unit_bias[bias + SUM_Z]
+    r = m[base + SUM_R] / rules.SUM_SCALE + d.unit_bias[bias + SUM_R]
+    g = m[base + SUM_G_INPUT] / rules.SUM_SCALE + d.unit_bias[bias + SUM_G_INPUT]
+    q = m[base + SUM_G_RECURRENT] / rules.SUM_SCALE + d.unit_bias[bias + SUM_G_RECURRENT]
+    for k in range(SUMS_PER_UNIT):
+        m[base + k] = 0
     if d.unit_kind[unit] == UNIT_REPLAY:
-        return float(d.replay[token % d.replay.shape[0], d.unit_column[unit]])
+        return float(d.replay[token % t.replay_rows * t.columns + d.unit_column[unit]])
     h = d.h[unit]
     if t.window > 0 and token % t.window == 0:
         h = 0.0
     c = rules.egru_candidate(z, r, g, q, h, d.unit_zoneout[unit])
-    fires = d.unit_always[unit] or c > d.unit_threshold[unit]
+    fires = d.unit_always[unit] != 0 or c > d.unit_threshold[unit]
     d.h[unit] = c - d.unit_reset[unit] if fires else c
     return rules.round_output(c) if fires else 0.0
 

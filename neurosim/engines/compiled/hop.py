@@ -60,7 +60,7 @@ def arrive(m: Any, t: Tables, routes: Any, tr: Any, cell: int, channel: int, vc:
                m[cell + E_META] >> 2, vc, key, key_rank)
     m[cell + E_NODE] = following
     if m[cell + E_META] & 3 == TRAFFIC:
-        packed = int(routes[following, number])
+        packed = int(routes[following * t.n_routers + number])
         m[cell + E_OUT] = packed & 63
         m[cell + E_VC] = packed >> BRANCH_VC
     else:

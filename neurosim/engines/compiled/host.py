@@ -6,7 +6,7 @@ from typing import Any
 
 from neurosim.engines.compiled.common import edge, free_cell, happened, rank, record, wake
 from neurosim.engines.compiled.fifo import stage_of
-from neurosim.engines.compiled.jit import float_of, inline, jit
+from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
     E_KEY,
     E_KEY_RANK,
@@ -50,6 +50,7 @@ from neurosim.engines.compiled.stage import (
     start_send,
     wake_at_end,
 )
+from neurosim.engines.compiled.words import float_of
 from neurosim.image import ACK, EVENT, MARKER, SYNC_DATAFLOW
 from neurosim.trace import DECIDE, DELIVER, LAND
 
@@ -109,12 +110,12 @@ def begin_host(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> None:
         begin_token(m, t, tr, s, token, now)
         key, key_rank = m[s + S_STEP_KEY], m[s + S_STEP_RANK]
         m[t.step_offer + token] = now * t.grid
-        inputs = d.inputs.shape[1]
+        inputs = t.n_inputs
         for i in range(inputs):
-            if d.inputs[token, i] != 0.0 and d.input_tree[i] >= 0:
+            if d.inputs[token * inputs + i] != 0.0 and d.input_tree[i] >= 0:
                 m[H_HOST_SENT] += 1
                 offer(m, t, tr, s, DECIDE, i, EVENT, d.input_tree[i], token,
-                      float(d.inputs[token, i]), d.input_offset[i], now, key, key_rank)
+                      float(d.inputs[token * inputs + i]), d.input_offset[i], now, key, key_rank)
         if t.sync == SYNC_DATAFLOW and t.host_marker_tree >= 0:
             m[H_HOST_SENT] += 1
             offer(m, t, tr, s, DECIDE, inputs, MARKER, t.host_marker_tree, token, 0.0, 0, now,
@@ -146,10 +147,10 @@ def host_deliveries(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> Non
             m[t.step_deliver + step] = max(m[t.step_deliver + step], exact)
             if kind == MARKER:
                 m[t.host_received + step] += 1
-            elif d.host_values.shape[0] > 0:
+            elif t.record_host != 0:
                 column = d.unit_column[entry + m[cell + E_OFFSET]]
-                column -= len(d.unit_column) - d.host_values.shape[1]
-                d.host_values[step, column] = float_of(m[cell + E_VALUE])
+                column -= t.columns - t.output_units
+                d.host_values[step * t.output_units + column] = float_of(m[cell + E_VALUE])
         consumed(m, s, kind)
         free_cell(m, cell)
         m[s + S_REPORTED] = 0

@@ -14,9 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numba
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic, register_jitable
+from numba.extending import register_jitable
 
 from neurosim import image, rules, trace
 
@@ -27,11 +25,11 @@ for _function in (
 ):
     register_jitable(_function)
 
-jit: Callable[[Any], Any] = numba.njit(error_model="numpy")
+#: Only entry points are called from Python: the others need no wrapper, which halves compilation.
+_INNER = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+jit: Callable[[Any], Any] = numba.njit(**_INNER)
 #: For functions of the inner loop: a call would copy every array's descriptor.
-inline: Callable[[Any], Any] = numba.njit(error_model="numpy", forceinline=True)
-
-
+inline: Callable[[Any], Any] = numba.njit(forceinline=True, **_INNER)
 
 
 def cache_folder() -> Path:
@@ -63,33 +61,3 @@ def entry(function: Callable[..., Any]) -> Any:
         return numba.njit(error_model="numpy", cache=True)(function)
     finally:
         numba.config.CACHE_DIR = before
-
-
-@intrinsic
-def lowest_bit(typingctx: Any, word: Any) -> Any:
-    """Number of the lowest set bit of a non-zero int64."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.cttz(args[0], ir.Constant(ir.IntType(1), 1))
-
-    return types.int64(types.int64), code
-
-
-@intrinsic
-def bits_of(typingctx: Any, value: Any) -> Any:
-    """The bits of a float64 as an int64."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.IntType(64))
-
-    return types.int64(types.float64), code
-
-
-@intrinsic
-def float_of(typingctx: Any, word: Any) -> Any:
-    """The float64 whose bits an int64 holds."""
-
-    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return builder.bitcast(args[0], ir.DoubleType())
-
-    return types.float64(types.int64), code

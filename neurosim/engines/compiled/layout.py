@@ -52,8 +52,8 @@ PORT = 4
 ROUTER = 8
 
 # --- cell: one copy of a packet, wherever it is
-(E_NEXT, E_READY, E_WHOLE, E_NODE, E_OUT, E_VC, E_META, E_OFFSET, E_VALUE, E_INCOMING, E_ARRIVED,
- E_SOURCE, E_SEQUENCE, E_OFFERED, E_KEY, E_KEY_RANK) = range(16)
+(E_NEXT, E_READY, E_NODE, E_OUT, E_VC, E_META, E_OFFSET, E_OFFERED, E_VALUE, E_WHOLE, E_INCOMING,
+ E_ARRIVED, E_SOURCE, E_SEQUENCE, E_KEY, E_KEY_RANK) = range(16)
 CELL = 16
 
 # --- stage: a core or a host
@@ -157,6 +157,11 @@ class Tables(NamedTuple):
     host_markers: int
     host_marker_tree: int
     n_inputs: int
+    columns: int
+    output_units: int
+    replay_rows: int
+    record_outputs: int
+    record_host: int
     warmup: int  # exact
     batch_span: int
     seed: int

@@ -10,9 +10,10 @@ from typing import Any
 
 from neurosim.engines.compiled.common import edge, wake
 from neurosim.engines.compiled.core import decide_core
+from neurosim.engines.compiled.data import Data
 from neurosim.engines.compiled.fifo import land_deliveries, stage_of
 from neurosim.engines.compiled.host import decide_host, host_deliveries
-from neurosim.engines.compiled.jit import entry, inline, lowest_bit
+from neurosim.engines.compiled.jit import entry, inline, jit
 from neurosim.engines.compiled.layout import (
     AGAIN,
     DONE,
@@ -34,10 +35,30 @@ from neurosim.engines.compiled.layout import (
 from neurosim.engines.compiled.router import decide_router
 from neurosim.engines.compiled.sources import decide_source, next_offer
 from neurosim.engines.compiled.synchroniser import next_sync, synchronise
+from neurosim.engines.compiled.words import lowest_bit, words_of
 
 
 @entry
-def advance(m: Any, t: Tables, d: Any, tr: Any, budget: int) -> int:
+def advance(words: Any, t: Tables, d: Any, trace: Any, budget: int) -> int:
+    """Run :func:`go_on` on the addresses of all arrays."""
+    if trace is not None:
+        return go_on(words_of(words), t, addresses(d), words_of(trace), budget)
+    return go_on(words_of(words), t, addresses(d), None, budget)
+
+
+@inline
+def addresses(d: Data) -> Any:
+    return Data(
+        words_of(d.routes), words_of(d.rows), words_of(d.targets), words_of(d.weights),
+        words_of(d.h), words_of(d.unit_layer), words_of(d.unit_column), words_of(d.unit_kind),
+        words_of(d.unit_tree), words_of(d.unit_offset), words_of(d.unit_bias),
+        words_of(d.unit_threshold), words_of(d.unit_reset), words_of(d.unit_zoneout),
+        words_of(d.unit_always), words_of(d.replay), words_of(d.inputs), words_of(d.input_tree),
+        words_of(d.input_offset), words_of(d.outputs), words_of(d.host_values))
+
+
+@jit
+def go_on(m: Any, t: Tables, d: Any, tr: Any, budget: int) -> int:
     """Simulate until the end, for about ``budget`` decisions, or until a table must grow.
 
     Returns:
@@ -114,8 +135,16 @@ def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
 
 
 @entry
-def first_wakes(m: Any, t: Tables, tr: Any) -> None:
+def first_wakes(words: Any, t: Tables, trace: Any) -> None:
     """Stages look at the world at their first edge, sources at their first offer."""
+    if trace is not None:
+        wake_all(words_of(words), t, words_of(trace))
+    else:
+        wake_all(words_of(words), t, None)
+
+
+@jit
+def wake_all(m: Any, t: Tables, tr: Any) -> None:
     for part in range(t.n_routers, t.sync_part):
         clock = t.clock + 2 * part
         first = 0
@@ -127,7 +156,15 @@ def first_wakes(m: Any, t: Tables, tr: Any) -> None:
 
 
 @entry
-def settle(m: Any, t: Tables, d: Any, tr: Any, source: int) -> int:
+def settle(words: Any, t: Tables, d: Any, trace: Any, source: int) -> int:
+    """Run :func:`settle_all` on the addresses of all arrays."""
+    if trace is not None:
+        return settle_all(words_of(words), t, addresses(d), words_of(trace), source)
+    return settle_all(words_of(words), t, addresses(d), None, source)
+
+
+@jit
+def settle_all(m: Any, t: Tables, d: Any, tr: Any, source: int) -> int:
     """After the end: what landed until then, and offers that were never injected.
 
     Args:

@@ -23,7 +23,7 @@ from neurosim.engines.compiled.common import (
 )
 from neurosim.engines.compiled.fifo import deliver
 from neurosim.engines.compiled.hop import arrive
-from neurosim.engines.compiled.jit import inline, jit, lowest_bit
+from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
     BRANCH_NEXT,
     BRANCH_VC,
@@ -74,6 +74,7 @@ from neurosim.engines.compiled.layout import (
     ROUTER,
     Tables,
 )
+from neurosim.engines.compiled.words import lowest_bit
 from neurosim.trace import ARRIVE, DECIDE, GRANT, LAND
 
 

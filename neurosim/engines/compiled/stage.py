@@ -20,7 +20,7 @@ from neurosim.engines.compiled.common import (
     wake,
 )
 from neurosim.engines.compiled.hop import arrive
-from neurosim.engines.compiled.jit import bits_of, inline
+from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
     C_LATENCY,
     C_NEED,
@@ -81,6 +81,7 @@ from neurosim.engines.compiled.layout import (
     Y_FIRST,
     Tables,
 )
+from neurosim.engines.compiled.words import bits_of
 from neurosim.image import SEND, SYNC_BARRIER
 from neurosim.trace import DECIDE, END, INJECT, LAND, OFFER, START, STEP
 

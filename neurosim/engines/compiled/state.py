@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from neurosim import image as im
 from neurosim.engines.compiled import layout as at
+from neurosim.engines.compiled.data import Data
 from neurosim.engines.compiled.layout import NEVER, Tables
 from neurosim.errors import SimulationError
 from neurosim.image import Image
@@ -16,32 +17,6 @@ from neurosim.image import Image
 #: Slots of the wheel: enough for the longest wait, within these bounds.
 _FEWEST_SLOTS, _MOST_SLOTS, _MOST_WHEEL_WORDS = 64, 1 << 16, 1 << 21
 _INT32 = 2**31 - 1
-
-
-class Data(NamedTuple):
-    """Arrays that the loop reads beside the words, and those that it records into."""
-
-    routes: np.ndarray  # [sinks, routers] uint16: output and virtual channel towards a sink
-    rows: np.ndarray  # [4 W] int32: first synapse, synapses, ticks, class
-    targets: np.ndarray  # [Y] int32
-    weights: np.ndarray  # [Y] float32
-    h: np.ndarray  # [U]
-    unit_layer: np.ndarray
-    unit_column: np.ndarray
-    unit_kind: np.ndarray
-    unit_tree: np.ndarray
-    unit_offset: np.ndarray
-    unit_bias: np.ndarray
-    unit_threshold: np.ndarray
-    unit_reset: np.ndarray
-    unit_zoneout: np.ndarray
-    unit_always: np.ndarray
-    replay: np.ndarray
-    inputs: np.ndarray
-    input_tree: np.ndarray
-    input_offset: np.ndarray
-    outputs: np.ndarray
-    host_values: np.ndarray
 
 
 @dataclass
@@ -196,7 +171,9 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "end_tick": image.end_tick if image.end_tick >= 0 else NEVER,
         "n_layers": image.n_layers, "window": image.window,
         "closed_loop": int(image.closed_loop), "host_markers": image.host_n_markers,
-        "host_marker_tree": image.host_marker_tree, "n_inputs": image.inputs.shape[1],
+        "host_marker_tree": image.host_marker_tree, "n_inputs": image.inputs.shape[1], "columns": len(image.unit_column),
+        "output_units": image.output_units, "replay_rows": max(1, len(image.replay)),
+        "record_outputs": int(image.record_outputs), "record_host": int(image.record_host),
         "warmup": image.traffic_warmup_tick,
         "batch_span": max(1, image.end_tick + 1 - image.traffic_warmup_tick),
         "seed": image.seed, "dest_kind": image.traffic_dest_kind, "n_sources": image.n_sources,
@@ -254,7 +231,7 @@ def _data(image: Image, counters: im.Counters, grid: int) -> Data:
         routes=_own(routes.T, np.uint16), rows=rows.astype(np.int32).reshape(-1),
         targets=image.syn_target.astype(np.int32), weights=_own(image.syn_weight, np.float32),
         h=np.zeros(len(image.unit_column)), unit_bias=_own(image.unit_bias, np.float64),
-        unit_always=_own(image.unit_always, np.bool_), replay=_own(image.replay, np.float32),
+        unit_always=_own(image.unit_always, np.int64), replay=_own(image.replay, np.float32),
         inputs=_own(image.inputs, np.float32), outputs=counters.outputs,
         host_values=counters.host_values,
         **{name: _own(getattr(image, name), np.int64) for name in (

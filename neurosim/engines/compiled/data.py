@@ -1,0 +1,32 @@
+"""Arrays beside the words of the state."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+
+class Data(NamedTuple):
+    """What the loop reads beside the words, and what it records into: arrays, and in compiled code
+    their addresses (:mod:`.words`), so two-dimensional ones are indexed flat."""
+
+    routes: Any  # [sinks, routers] uint16: output and virtual channel towards a sink
+    rows: Any  # [4 W] int32: first synapse, synapses, ticks, class
+    targets: Any  # [Y] int32
+    weights: Any  # [Y] float32
+    h: Any  # [U]
+    unit_layer: Any
+    unit_column: Any
+    unit_kind: Any
+    unit_tree: Any
+    unit_offset: Any
+    unit_bias: Any
+    unit_threshold: Any
+    unit_reset: Any
+    unit_zoneout: Any
+    unit_always: Any
+    replay: Any
+    inputs: Any
+    input_tree: Any
+    input_offset: Any
+    outputs: Any
+    host_values: Any
