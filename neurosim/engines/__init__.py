@@ -19,13 +19,18 @@ NAMES = ("auto", "simpy", "compiled")
 
 
 def select(name: str, image: Image) -> tuple[str, Callable[..., Outcome]]:
-    """The engine to run ``image`` on, and its name: ``auto`` takes the compiled one.
+    """The engine to run ``image`` on, and its name: ``auto`` takes the compiled one, which covers
+    all that an Image can say.
 
     Raises:
         ScenarioError: no such engine.
     """
     if name not in NAMES:
         raise ScenarioError("engine", f"there is no engine {name}", ", ".join(NAMES))
-    from neurosim.engines import reference
+    if name == "simpy":
+        from neurosim.engines import reference
 
-    return "simpy", reference.run
+        return "simpy", reference.run
+    from neurosim.engines import compiled
+
+    return "compiled", compiled.run

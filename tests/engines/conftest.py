@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 import pytest
 
-from neurosim.engines import reference
+from neurosim.engines import compiled, reference
 from neurosim.engines.outcome import Outcome
 
-ENGINES = {"simpy": reference.run}
+ENGINES = {"compiled": compiled.run, "simpy": reference.run}
 
 
 @pytest.fixture(params=sorted(ENGINES), scope="session")
