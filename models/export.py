@@ -36,7 +36,7 @@ def csr_tensors(name: str, matrix: np.ndarray) -> dict[str, np.ndarray]:
 def csr_is_smaller(matrix: np.ndarray) -> bool:
     """Whether values and 2-byte columns take fewer bytes than the whole matrix."""
     size = matrix.dtype.itemsize
-    return np.count_nonzero(matrix) * (size + 2) < matrix.size * size
+    return bool(np.count_nonzero(matrix) * (size + 2) < matrix.size * size)
 
 
 def stored(arrays: Mapping[str, np.ndarray], kind: Any = np.float32) -> dict[str, np.ndarray]:
