@@ -70,8 +70,24 @@ def _from_folder(folder: Path, overrides: list[str]) -> Traced:
         raise ScenarioError("record", "the run kept no trace", "record: [trace], or the scenario "
                             "file instead of the folder", Location(folder, 1, 1))
     prepared = pipeline.prepare(_scenario(folder, data))
+    _refuse_other_machine(folder, data, prepared)
     with np.load(path) as arrays:
         return Traced(prepared.scenario, prepared, arrays["records"], data)
+
+
+def _refuse_other_machine(folder: Path, data: dict, prepared: Prepared) -> None:
+    """A trace means something only with the chip and the model that it was recorded with."""
+    from neurosim.measure.whole import chip_sha256
+
+    found = data["provenance"]
+    model = None if prepared.network is None else prepared.network.sha256 or None
+    for what, then, now in (
+        ("chip", found["chip"]["sha256"], chip_sha256(prepared.chip)),
+        ("model", found["model_sha256"], model),
+    ):
+        if then != now:
+            raise ScenarioError(what, f"is another {what} now than when this was run",
+                                "the scenario file, to run it again", Location(folder, 1, 1))
 
 
 def _scenario(folder: Path, data: dict) -> Scenario:

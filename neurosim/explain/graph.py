@@ -9,6 +9,7 @@ tick by tick; with others they predict a run in which everything keeps its order
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -33,6 +34,29 @@ class Graph:
     ptr: np.ndarray
     source: np.ndarray
     sort: np.ndarray
+
+    @cached_property
+    def target(self) -> np.ndarray:
+        """[edges] the record that each edge leads to."""
+        return np.repeat(np.arange(len(self.records)), np.diff(self.ptr))
+
+    @cached_property
+    def place(self) -> np.ndarray:
+        """[edges] where what lies between a record and what it waited for takes place."""
+        r, image = self.records, self.records.image
+        target, source = self.target, self.source
+        place = r.part[target].copy()
+        first = image.sync_part + 1
+        granted = np.isin(self.sort, (TAIL, TRANSFER))
+        place[granted] = first + r.port[source[granted]]
+        moved = self.sort == LATENCY
+        place[moved] = first + image.in_channel[r.port[target[moved]]]
+        waits = self.sort == CREDIT
+        injection = first + image.n_outputs + r.part[target] - image.n_routers
+        channel = np.where(r.kind[target] == trace.GRANT, first + r.port[target], injection)
+        place[waits] = channel[waits]
+        place[np.isin(self.sort, (REPORT, BARRIER, PERIOD))] = image.sync_part
+        return place
 
 
 class _Edges:
@@ -254,8 +278,7 @@ def _barrier(r: Records, edges: _Edges) -> None:
 def delays(graph: Graph, image: Image, job: np.ndarray) -> np.ndarray:
     """Ticks of every edge on ``image``; ``job`` [N] holds the duration of the job at its end."""
     r = graph.records
-    target = np.repeat(np.arange(len(r)), np.diff(graph.ptr))
-    source, sort = graph.source, graph.sort
+    target, source, sort = graph.target, graph.source, graph.sort
     result = np.zeros(len(source), np.int64)
     transfer = r.transfer_in(image)
 

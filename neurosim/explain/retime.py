@@ -10,17 +10,7 @@ import numpy as np
 
 from neurosim import image as im
 from neurosim import trace
-from neurosim.explain.graph import (
-    BARRIER,
-    CREDIT,
-    LATENCY,
-    PERIOD,
-    REPORT,
-    TAIL,
-    TRANSFER,
-    Graph,
-    delays,
-)
+from neurosim.explain.graph import REPORT, Graph, delays
 from neurosim.explain.records import Records
 from neurosim.image import Image
 
@@ -47,27 +37,9 @@ def retime(graph: Graph, image: Image | None = None, job: np.ndarray | None = No
     sender = image.clock_period[r.part[graph.source]] * (graph.sort == REPORT)
     offset = image.clock_phase[r.part[graph.source]]
     delay = delays(graph, image, job)
-    if free:
-        delay[np.isin(edge_places(graph), free)] = 0
+    if len(free):
+        delay[np.isin(graph.place, free)] = 0
     return _pass()(graph.ptr, graph.source, delay, r.tick, period, phase, sender, offset)
-
-
-def edge_places(graph: Graph) -> np.ndarray:
-    """[edges] where what lies between a record and what it waited for takes place."""
-    r, image = graph.records, graph.records.image
-    target = np.repeat(np.arange(len(r)), np.diff(graph.ptr))
-    place = r.part[target].copy()
-    first = image.sync_part + 1
-    granted = np.isin(graph.sort, (TAIL, TRANSFER))
-    place[granted] = first + r.port[graph.source[granted]]
-    moved = graph.sort == LATENCY
-    place[moved] = first + image.in_channel[r.port[target[moved]]]
-    waits = graph.sort == CREDIT
-    injection = first + image.n_outputs + r.part[target] - image.n_routers
-    channel = np.where(r.kind[target] == trace.GRANT, first + r.port[target], injection)
-    place[waits] = channel[waits]
-    place[np.isin(graph.sort, (REPORT, BARRIER, PERIOD))] = image.sync_part
-    return place
 
 
 def job_durations(records: Records, image: Image) -> np.ndarray:

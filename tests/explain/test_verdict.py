@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -111,6 +112,11 @@ def test_the_command(tmp_path: Path, capsys: Any) -> None:
     capsys.readouterr()
     assert execute(["explain", str(folder), "--rows", "3"]) == 0
     assert capsys.readouterr().out == text
+    data = json.loads((folder / "result.json").read_text())
+    data["provenance"]["chip"]["sha256"] = "of an older chip file"
+    (folder / "result.json").write_text(json.dumps(data))
+    assert execute(["explain", str(folder)]) == 2
+    assert "another chip now" in capsys.readouterr().err
     (folder / "trace.npz").unlink()
     assert execute(["explain", str(folder)]) == 2
     assert "kept no trace" in capsys.readouterr().err

@@ -148,6 +148,8 @@ function makeFloorplan(data) {
   });
 
   function paint() {
+    // The heaviest link stands out most: darkest on light paper, brightest on dark.
+    const heat = isDark() ? [...HEAT].reverse() : HEAT;
     const of = value();
     const values = shapes.map((_, i) => of(i));
     const fixed = metric === "busy" || metric === "memory";
@@ -163,7 +165,7 @@ function makeFloorplan(data) {
     const loads = arrows.map((_, i) => linkValue(i));
     const heaviest = Math.max(...loads, 1e-300);
     arrows.forEach((shape, i) => {
-      shape.setAttribute("fill", loads[i] > 0 ? ramp(HEAT, loads[i] / heaviest) : "var(--line)");
+      shape.setAttribute("fill", loads[i] > 0 ? ramp(heat, loads[i] / heaviest) : "var(--line)");
       shape.firstChild.textContent = linkText(i);
       shape.dataset.value = loads[i];
     });
@@ -178,7 +180,7 @@ function makeFloorplan(data) {
     }
     if (arrows.length) {
       const format = linkMetric === "packets" ? (v) => Math.round(v).toLocaleString("en") : percent;
-      legend(key_, [0, 0.5, 1].map((f) => ["links " + format(f * heaviest), ramp(HEAT, f)]));
+      legend(key_, [0, 0.5, 1].map((f) => ["links " + format(f * heaviest), ramp(heat, f)]));
     }
     legend(key_, [["tile with the host", "var(--accent)"]]);
     if (selected >= 0) info.textContent = coreText(selected);
@@ -201,5 +203,6 @@ function makeFloorplan(data) {
       paint();
     });
   }
+  document.addEventListener("redraw", paint);
   paint();
 }
