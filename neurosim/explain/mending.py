@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim.explain.graph import Graph
+from neurosim.explain.graph import Graph, delays
 from neurosim.explain.path import CriticalPath, critical_path
 from neurosim.explain.places import Places
-from neurosim.explain.retime import retime
+from neurosim.explain.retime import job_durations, retime
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,7 @@ def mends(graph: Graph, path: CriticalPath, places: Places, most: int = 4) -> li
     found: list[Mend] = []
     freed: list[int] = []
     records = graph.records
+    delay = delays(graph, records.image, job_durations(records, records.image))
     while len(found) < most and len(path.ticks) and path.latency.sum() > 0:
         values, inverse = np.unique(path.place, return_inverse=True)
         ticks = np.bincount(inverse, weights=path.ticks)
@@ -41,7 +42,7 @@ def mends(graph: Graph, path: CriticalPath, places: Places, most: int = 4) -> li
             break
         before, share, name = float(path.latency.mean()), ticks.max() / path.latency.sum(), ""
         for group, called in ((np.array([place]), places.label(place)), places.peers(place)):
-            tick, cause = retime(graph, free=[*freed, *group.tolist()])
+            tick, cause = retime(graph, free=[*freed, *group.tolist()], delay=delay)
             anew = critical_path(records, cause, tick)
             bought = 1.0 - float(anew.latency.mean()) / before
             name = called

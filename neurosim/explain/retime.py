@@ -16,29 +16,31 @@ from neurosim.image import Image
 
 
 def retime(graph: Graph, image: Image | None = None, job: np.ndarray | None = None,
-           free: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
+           free: Sequence[int] = (),
+           delay: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
     """Times and causes of all records on ``image``, everything keeping its recorded order.
 
     Args:
         image: the same machine with other costs (default: the recorded one).
         job: [N] durations of jobs at their ends (default: :func:`job_durations`).
         free: places (parts of the machine, or their number + a channel) that take no time.
+        delay: [edges] of the graph, instead of those that follow from ``image`` and ``job``.
 
     Returns:
         tick [N], cause [N].
     """
     r = graph.records
     image = image or r.image
-    job = job_durations(r, image) if job is None else job
+    if delay is None:
+        delay = delays(graph, image, job_durations(r, image) if job is None else job)
     decide = (r.phase == trace.DECIDE).astype(np.int64)
     period = np.where(decide == 1, image.clock_period[r.part], 1)
     phase = np.where(decide == 1, image.clock_phase[r.part], 0)
     # Reports leave on an edge of their sender's clock.
     sender = image.clock_period[r.part[graph.source]] * (graph.sort == REPORT)
     offset = image.clock_phase[r.part[graph.source]]
-    delay = delays(graph, image, job)
     if len(free):
-        delay[np.isin(graph.place, free)] = 0
+        delay = np.where(np.isin(graph.place, free), 0, delay)
     return _pass()(graph.ptr, graph.source, delay, r.tick, period, phase, sender, offset)
 
 
