@@ -1,4 +1,4 @@
-"""Published energy, power and time figures against small runs: docs/background/published-figures.md.
+"""Published energy, power and time figures against small runs (docs/background).
 
     python benchmarks/published_figures.py            # all rows, minutes
     python benchmarks/published_figures.py --quick    # without the language model's runs

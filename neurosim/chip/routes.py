@@ -10,6 +10,9 @@ destinations.  The virtual channel (VC) is known beforehand, too:
   VC 1 means "wrapped around already", a function of source and router, so that all destinations
   of a tree agree;
 - with tables it is the layer that the destination, or on trees the source, was given.
+
+Channels beyond those that the dateline rule needs spread packets by destination, or trees by source,
+so that packets to different places block each other less; a packet never changes between them.
 """
 
 from __future__ import annotations
@@ -91,7 +94,13 @@ class Routes:
             if np.array_equal(more, still):
                 break
             still = more
-        return port, np.minimum(still.astype(np.int64), self.n_vcs - 1)
+        return port, self._vc(still, np.broadcast_to(destinations, port.shape))
+
+    def _vc(self, wrapped: np.ndarray, spread_by: np.ndarray) -> np.ndarray:
+        """The dateline rule within one of several sets of channels."""
+        classes = min(2 if self.wraps.any() else 1, self.n_vcs)
+        return spread_by % (self.n_vcs // classes) * classes + np.minimum(
+            wrapped.astype(np.int64), classes - 1)
 
     def tree(self, source: int, destinations: np.ndarray) -> SourceTree:
         """Routes from one router to many, as a tree.
@@ -212,7 +221,7 @@ class _Growth:
         self.router.append(routes.neighbours[router, port])
         self.parent.append(parent)
         self.port.append(port)
-        self.vc.append(np.minimum(wrapped.astype(np.int64), routes.n_vcs - 1))
+        self.vc.append(routes._vc(wrapped, np.full(len(port), self.router[0][0])))
         self.first, self.axis, self.wrapped = self.count, axis, wrapped
         self.count += len(keys)
         return self.first + inverse.reshape(-1)
