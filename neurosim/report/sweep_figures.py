@@ -237,7 +237,7 @@ def sensitivity(data: Sensitivity) -> Figure:
             axes.tick_params(axis="y", length=0)
             axes.set_title(measure)
             plain_log(axes, "x")
-            axes.set_xlim(1.0, max(most, 1.1) ** 2.2)
+            axes.set_xlim(1.0, 3.0 * max(most, 1.1) ** 1.25)  # room for the words
         grid.flat[-1].set_xlabel("factor between the lowest and the highest (ratio)")
         title(figure, data.title, data.subtitle)
     return figure
