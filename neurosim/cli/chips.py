@@ -46,4 +46,20 @@ def _print_chip(chip: Chip) -> None:
         exact = constant.low == constant.high
         spread = "" if exact else f"{constant.low:g} to {constant.high:g}"
         rows.append((key, f"{constant.value:g}", unit, spread, constant.flag, constant.source))
+    for key, source in chip.sources.items():
+        value: object = chip
+        for part in key.split("."):
+            value = getattr(value, part)
+        rows.append((key, _short(value), "", "", "", source))
     print_table(("constant", "value", "unit", "range", "flag", "source"), rows)
+
+
+def _short(value: object) -> str:
+    """A choice or a list in one cell."""
+    from pydantic import BaseModel
+
+    if isinstance(value, BaseModel):
+        return f"{getattr(value, 'kind', type(value).__name__)}, {getattr(value, 'count', '')}"
+    if isinstance(value, tuple):
+        return str([list(item) if isinstance(item, tuple) else item for item in value])
+    return str(value)

@@ -3,12 +3,13 @@
 Keys: every slice, and the host, has a block of keys aligned to a power of two; a unit's key is the
 block's start plus its place in the slice (``keys: core``: one key a slice).  An entry matches an
 aligned power-of-two range of keys and names a set of outputs, links and local cores alike.
+Where that overflows a router, entries of all senders are merged (``covering.py``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,6 +17,7 @@ import scipy.sparse as sp
 
 from neurosim.chip.topology import tile_of
 from neurosim.errors import MappingError
+from neurosim.mapping.covering import Entries, cover, from_ranges
 from neurosim.mapping.fanout import fanout
 
 if TYPE_CHECKING:
@@ -30,40 +32,107 @@ class TableUse:
 
     ``keys``: one entry for every key that passes.  ``routed``: without the keys that go straight
     on, which a router forwards by default.  ``merged``: ranges of keys with the same outputs in
-    one entry where the ranges are aligned; this is what must fit.
+    one entry where the ranges are aligned.  ``covered``: entries of all senders merged where they
+    have the same outputs (:mod:`neurosim.mapping.covering`); this is what must fit.
     """
 
     keys: np.ndarray
     routed: np.ndarray
     merged: np.ndarray
+    covered: np.ndarray
 
 
 @dataclass(frozen=True)
 class _Sender:
-    """Keys of one sender: ``wanted`` [keys, E] CSR, who wants which of the E destinations, cores
-    or the host, at ``routers`` [E]."""
+    """Keys of one sender: ``wanted`` [keys, E] CSR, who wants which of the E destinations ``ends``
+    (cores, -1: the host) at ``routers`` [E]."""
 
     router: int
     routers: np.ndarray
+    ends: np.ndarray
     wanted: sp.csr_array
 
 
+@dataclass(frozen=True)
+class _Passages:
+    """Keys of one sender at the routers that they pass, in the order of router and key."""
+
+    router: np.ndarray
+    key: np.ndarray
+    signature: np.ndarray  # stands for the set of outputs taken
+    default: np.ndarray  # goes straight on
+    keys: int  # of the sender
+
+    @property
+    def block(self) -> int:
+        """Size of the sender's block of keys."""
+        return 1 << (self.keys - 1).bit_length()
+
+
 def table_use(
-    network: Network, chip: Chip, mapping: Mapping, markers: bool = False
+    network: Network, chip: Chip, mapping: Mapping, markers: bool = False,
+    compress: bool = False,
 ) -> TableUse:
     """Entries that the events of all units and of the host's inputs need at every router.
 
     Args:
         markers: count one more key a sender, for end-of-step markers (dataflow).
+        compress: look for the smallest ``covered`` everywhere; otherwise only at routers whose
+            ``merged`` is beyond the chip's limit, and elsewhere it is ``merged``.
     """
-    arrays = chip.noc_arrays
-    total = np.zeros((3, len(arrays.router_xy)), np.int64)
+    routers = len(chip.noc_arrays.router_xy)
+    total = np.zeros((3, routers), np.int64)
+    passing = []
     for sender in _senders(network, chip, mapping):
         if markers:
             sender = _with_key(sender, _union(sender.wanted))
         if sender.wanted.nnz:
-            total += _entries(chip, sender)
-    return TableUse(*total)
+            passages = _passages(chip, sender)
+            passing.append(passages)
+            total += _entries(passages, routers)
+    limit = chip.noc.table_entries
+    covered = total[2].copy()
+    over = np.full(routers, compress) if limit is None else compress | (covered > int(limit))
+    for router in np.flatnonzero(over).tolist():
+        covered[router] = min(covered[router], len(cover(routing_table(passing, router))))
+    return TableUse(*total, covered)
+
+
+def routing_table(passing: Sequence[_Passages], router: int) -> Entries:
+    """The key/mask entries of one router before they are covered, senders' blocks one after the
+    other, and the keys that pass by default."""
+    low, high, outputs = [], [], []
+    start = 0
+    for sender in passing:
+        start = -(-start // sender.block) * sender.block
+        at = sender.router == router
+        if at.any():
+            runs = _runs(sender.key[at], sender.signature[at], sender.default[at], sender.block)
+            low.append(start + runs[0])
+            high.append(start + runs[1])
+            outputs.append(np.where(runs[3], -1, runs[2]))
+        start += sender.block
+    bits = max(1, (max(1, start) - 1).bit_length())
+    empty = np.zeros(0, np.int64)
+    out = np.concatenate([empty, *outputs])
+    _, number = np.unique(out, return_inverse=True)
+    return from_ranges(np.concatenate([empty, *low]), np.concatenate([empty, *high]),
+                       np.where(out == -1, -1, number), bits)
+
+
+def _runs(key: np.ndarray, signature: np.ndarray, default: np.ndarray, block: int
+          ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Ranges [low, high) of one sender's keys at one router, their outputs, and which go straight
+    on; ranges that need an entry reach over keys that never pass."""
+    starts = np.flatnonzero(np.r_[True, signature[1:] != signature[:-1]])
+    last = np.r_[starts[1:] - 1, len(key) - 1]
+    straight = default[starts]
+    low, high = key[starts].copy(), key[last] + 1
+    if not straight[0]:
+        low[0] = 0
+    if not straight[-1]:
+        high[-1] = block
+    return low, high, signature[starts], straight
 
 
 def require_tables_fit(use: TableUse, chip: Chip) -> None:
@@ -73,12 +142,12 @@ def require_tables_fit(use: TableUse, chip: Chip) -> None:
         MappingError: naming the fullest router's tile.
     """
     limit = chip.noc.table_entries
-    if limit is None or int(use.merged.max()) <= int(limit):
+    if limit is None or int(use.covered.max()) <= int(limit):
         return
-    router = int(np.argmax(use.merged))
+    router = int(np.argmax(use.covered))
     raise MappingError(
         "chip",
-        f"the router at tile {tile_of(chip.topology_graph, router)} needs {use.merged[router]} "
+        f"the router at tile {tile_of(chip.topology_graph, router)} needs {use.covered[router]} "
         f"routing entries after compression ({use.keys[router]} before) and holds {int(limit)}",
         "mapping.keys core, fewer units, or a larger noc.table_entries",
     )
@@ -88,27 +157,30 @@ def _senders(network: Network, chip: Chip, mapping: Mapping) -> Iterator[_Sender
     arrays = chip.noc_arrays
     last = len(network.layers) - 1
     members = [[s for s in mapping.slices if s.layer == n] for n in range(last + 1)]
-    routers = [arrays.core_router[[s.core for s in group]] for group in members]
-    host = np.array([arrays.host_router])
+    cores = [np.array([s.core for s in group]) for group in members]
+    routers = [arrays.core_router[group] for group in cores]
+    host, at_host = np.array([-1]), np.array([arrays.host_router])
     of_unit = [_slice_of_unit(layer.units, group)
                for layer, group in zip(network.layers, members, strict=True)]
 
     def reach(kernel: sp.csr_array, n: int) -> sp.csr_array:
         return fanout(kernel, of_unit[n], len(members[n]))
 
-    yield _sender(arrays.host_router, reach(network.layers[0].kernel, 0), routers[0])
+    yield _sender(arrays.host_router, reach(network.layers[0].kernel, 0), routers[0], cores[0])
     for n, layer in enumerate(network.layers):
         within = reach(layer.recurrent, n)
         if n < last:
-            onward, beyond = reach(network.layers[n + 1].kernel, n + 1), routers[n + 1]
+            onward = reach(network.layers[n + 1].kernel, n + 1)
+            beyond, there = cores[n + 1], routers[n + 1]
         else:
-            onward, beyond = sp.csr_array(np.ones((layer.units, 1), np.int64)), host
+            onward = sp.csr_array(np.ones((layer.units, 1), np.int64))
+            beyond, there = host, at_host
         both = sp.csr_array(sp.hstack([within, onward], format="csr"))
-        ends = np.concatenate([routers[n], beyond])
+        ends, at = np.concatenate([cores[n], beyond]), np.concatenate([routers[n], there])
         for part, router in zip(members[n], routers[n].tolist(), strict=True):
-            sender = _sender(router, both[part.units], ends)
+            sender = _sender(router, both[part.units], at, ends)
             if mapping.keys == "core":
-                sender = _Sender(router, sender.routers, _union(sender.wanted))
+                sender = replace(sender, wanted=_union(sender.wanted))
             yield sender
 
 
@@ -119,12 +191,12 @@ def _slice_of_unit(units: int, group: list) -> np.ndarray:
     return of_unit
 
 
-def _sender(router: int, reach: sp.csr_array, routers: np.ndarray) -> _Sender:
+def _sender(router: int, reach: sp.csr_array, routers: np.ndarray, ends: np.ndarray) -> _Sender:
     """Only the destinations that some key wants."""
     some, column = np.unique(reach.indices, return_inverse=True)
     wanted = sp.csr_array((np.ones(len(column), np.int64), column, reach.indptr),
                           shape=(reach.shape[0], len(some)))
-    return _Sender(router, routers[some], wanted)
+    return _Sender(router, routers[some], ends[some], wanted)
 
 
 def _union(wanted: sp.csr_array) -> sp.csr_array:
@@ -133,39 +205,44 @@ def _union(wanted: sp.csr_array) -> sp.csr_array:
 
 
 def _with_key(sender: _Sender, key: sp.csr_array) -> _Sender:
-    return _Sender(sender.router, sender.routers,
-                   sp.csr_array(sp.vstack([sender.wanted, key], format="csr")))
+    return replace(sender, wanted=sp.csr_array(sp.vstack([sender.wanted, key], format="csr")))
 
 
-def _entries(chip: Chip, sender: _Sender) -> np.ndarray:
-    """[3, R] entries that one sender's keys need (rows as in :class:`TableUse`)."""
-    arrays = chip.noc_arrays
-    output_router, straight, on_route = _outputs(chip, sender)
+def _passages(chip: Chip, sender: _Sender) -> _Passages:
+    output_router, straight, number, on_route = _outputs(chip, sender)
     uses = sp.csr_array(sender.wanted @ on_route)  # [keys, outputs], pattern
-    keys, routers = uses.shape[0], len(arrays.router_xy)
+    keys = uses.shape[0]
     key = np.repeat(np.arange(keys), np.diff(uses.indptr))
     # One passage for each (router, key), ascending, with the set of outputs taken there; a random
     # number an output makes the sum over a set its signature.
     place, passage = np.unique(output_router[uses.indices] * keys + key, return_inverse=True)
-    number = np.random.default_rng(0).integers(1, 2**62, len(output_router), dtype=np.int64)
     signature = np.zeros(len(place), np.int64)
     np.add.at(signature, passage, number[uses.indices])
     taken = np.bincount(passage)
     default = (taken == 1) & (np.bincount(passage, straight[uses.indices]) == 1)
     router, key = np.divmod(place, keys)
+    return _Passages(router, key, signature & (2**62 - 1), default, keys)
+
+
+def _entries(passages: _Passages, routers: int) -> np.ndarray:
+    """[3, R] entries that one sender's keys need (rows as in :class:`TableUse`)."""
+    router, default = passages.router, passages.default
     return np.stack([
         np.bincount(router, minlength=routers),
         np.bincount(router[~default], minlength=routers),
-        _merged(router, key, signature, default, keys, routers),
+        _merged(router, passages.key, passages.signature, default, passages.keys, routers),
     ])
 
 
-def _outputs(chip: Chip, sender: _Sender) -> tuple[np.ndarray, np.ndarray, sp.csr_array]:
+def _outputs(
+    chip: Chip, sender: _Sender
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, sp.csr_array]:
     """Outputs that the sender's packets may take: links, then one local output a destination.
 
     Returns:
         [outputs] the router that each belongs to; [outputs] True for a link that goes straight on;
-        [E, outputs] CSR pattern, the outputs on each destination's route.
+        [outputs] a number that the same output has for all senders; [E, outputs] CSR pattern, the
+        outputs on each destination's route.
     """
     tree = chip.routes.tree(sender.router, sender.routers)
     parent, ends = tree.parent[1:], len(sender.routers)
@@ -177,7 +254,17 @@ def _outputs(chip: Chip, sender: _Sender) -> tuple[np.ndarray, np.ndarray, sp.cs
     router = np.concatenate([tree.router[parent], sender.routers])
     # A router forwards by default to the side across; only grids have one.
     straight = (tree.port[1:] == tree.port[parent]) & (chip.topology.kind != "file")
-    return router, np.concatenate([straight, np.zeros(ends, bool)]), on_route
+    ports = chip.noc_arrays.neighbours.shape[1]
+    name = np.concatenate([tree.router[parent] * ports + tree.port[1:], -2 - sender.ends])
+    return router, np.concatenate([straight, np.zeros(ends, bool)]), _scatter(name), on_route
+
+
+def _scatter(name: np.ndarray) -> np.ndarray:
+    """A pseudo-random 62-bit number for each integer (splitmix64's finaliser)."""
+    x = name.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(0x632BE59BD9B4E019)
+    for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+        x = (x ^ (x >> np.uint64(shift))) * np.uint64(factor)
+    return ((x ^ (x >> np.uint64(31))) >> np.uint64(2)).astype(np.int64)
 
 
 def _merged(

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from neurosim.chip import load_chip
 from neurosim.errors import MappingError
+from neurosim.mapping import tables
+from neurosim.mapping.covering import cover, look_up
 from neurosim.mapping.map import map_network
 from neurosim.mapping.tables import _aligned_ranges, require_tables_fit, table_use
 from neurosim.mapping.trees import multicast_tree
@@ -106,12 +108,57 @@ def test_an_overflow_names_the_router():
     net = network([40], density=0.2)
     roomy = load_chip("mesh")
     mapping = map_network(net, roomy)
-    use = table_use(net, roomy, mapping)
-    need = int(use.merged.max())
+    use = table_use(net, roomy, mapping, compress=True)
+    need = int(use.covered.max())
     exact = load_chip("mesh", overrides={"noc.table_entries": need})
     map_network(net, exact)
     require_tables_fit(use, exact)
     with pytest.raises(MappingError, match=f"needs {need} routing entries") as caught:
         map_network(net, load_chip("mesh", overrides={"noc.table_entries": need - 1}))
-    x, y = roomy.noc_arrays.router_xy[int(np.argmax(use.merged))]
+    x, y = roomy.noc_arrays.router_xy[int(np.argmax(use.covered))]
     assert f"tile [{x}, {y}]" in str(caught.value)
+
+
+@given(CASES, st.sampled_from(["unit", "core"]), st.booleans())
+@settings(max_examples=30, deadline=None)
+def test_covered_tables_send_every_key_where_it_should_go(case, keys, markers):
+    """Looked up key by key: the outputs of its entries are its own, and keys that pass by default
+    match nothing."""
+    first, second, density, seed = case
+    chip = load_chip("mesh", overrides={"topology.width": 3, "topology.height": 2,
+                                        "topology.cores_per_tile": 3})
+    net = network([first, second], inputs=5, density=density, seed=seed)
+    mapping = map_network(net, chip, placement="random", seed=seed, keys=keys)
+    use = table_use(net, chip, mapping, markers, compress=True)
+    assert (use.covered <= use.merged).all()
+    passing = []
+    for sender in tables._senders(net, chip, mapping):
+        if markers:
+            sender = tables._with_key(sender, tables._union(sender.wanted))
+        if sender.wanted.nnz:
+            passing.append(tables._passages(chip, sender))
+    for router in range(len(chip.topology_graph)):
+        covered = cover(tables.routing_table(passing, router))
+        assert len(covered) >= len(set(covered.outputs.tolist()) - {-1})
+        named, start = {}, 0
+        for p in passing:
+            start = -(-start // p.block) * p.block
+            at = p.router == router
+            found = look_up(covered, start + p.key[at])
+            for outputs, signature, default in zip(
+                    found, p.signature[at].tolist(), p.default[at].tolist(), strict=True):
+                assert outputs == set() if default else len(outputs) == 1
+                if not default:  # one number a set of outputs, and no two sets share one
+                    assert named.setdefault(signature, outputs) == outputs
+            start += p.block
+        assert len({min(o) for o in named.values()}) == len(named)
+
+
+def test_senders_with_the_same_destinations_share_entries():
+    """A dense layer on one side of a line: at the far end all senders' blocks go to the same
+    cores, so that few entries cover many senders'."""
+    chip = load_chip("mesh", overrides={"topology.width": 8, "topology.height": 1})
+    net = network([32], inputs=8, density=1.0)
+    mapping = map_network(net, chip, placement="linear")
+    use = table_use(net, chip, mapping, compress=True)
+    assert use.covered[-1] == 3 < use.merged[-1] == 9
