@@ -13,12 +13,13 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from safetensors.numpy import save
 
-from models.training import Recipe
+if TYPE_CHECKING:
+    from models.training import Recipe
 
 SIDECAR_FORMAT = 1
 
