@@ -11,8 +11,9 @@ destinations.  The virtual channel (VC) is known beforehand, too:
   of a tree agree;
 - with tables it is the layer that the destination, or on trees the source, was given.
 
-Channels beyond those that the dateline rule needs spread packets by destination, or trees by source,
-so that packets to different places block each other less; a packet never changes between them.
+Channels beyond those that the dateline rule needs spread packets by destination, or trees by
+source, so that packets to different places block each other less; a packet never changes between
+them.
 """
 
 from __future__ import annotations

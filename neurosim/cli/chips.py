@@ -41,7 +41,7 @@ def _print_chip(chip: Chip) -> None:
             ("level", f"{chip.default_level} of {', '.join(chip.levels)}"),
         ],
     )
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for key, constant, unit in chip.constants():
         exact = constant.low == constant.high
         spread = "" if exact else f"{constant.low:g} to {constant.high:g}"

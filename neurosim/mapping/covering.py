@@ -1,10 +1,11 @@
 """Compression of routing tables across senders: few key/mask entries that cover many.
 
-A table is a set of aligned ranges of keys, each with a set of outputs.  Ranges with the same outputs
-merge into one key/mask entry wherever the smallest entry that covers both touches no range with
-other outputs, and no keys that pass by default; keys that never come by are free.  Entries never
-overlap entries of other outputs, so that their order does not matter, unlike in ordered covering
-(Mundy, Heathcote and Garside, IEEE HPSR 2016), which saves more at the price of priorities.
+A table is a set of aligned ranges of keys, each with a set of outputs.  Ranges with the same
+outputs merge into one key/mask entry wherever the smallest entry that covers both touches no range
+with other outputs, and no keys that pass by default; keys that never come by are free.  Entries
+never overlap entries of other outputs, so that their order does not matter, unlike in ordered
+covering (Mundy, Heathcote and Garside, IEEE HPSR 2016), which saves more at the price of
+priorities.
 """
 
 from __future__ import annotations

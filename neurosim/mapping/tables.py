@@ -95,7 +95,7 @@ def table_use(
     over = np.full(routers, compress) if limit is None else compress | (covered > int(limit))
     for router in np.flatnonzero(over).tolist():
         covered[router] = min(covered[router], len(cover(routing_table(passing, router))))
-    return TableUse(*total, covered)
+    return TableUse(total[0], total[1], total[2], covered)
 
 
 def routing_table(passing: Sequence[_Passages], router: int) -> Entries:

@@ -34,7 +34,8 @@ def accessed_bytes(facts: Facts) -> int:
 
     Per synaptic operation: weight and index read, gate sum read and written.  Per row: its key's
     look-up entry and two row pointers read.  Per update: state read and written, and the four gate
-    sums read and cleared.  Bitmaps and the zeros of dense rows are not counted.  Per packet received: its queue entry written and read.
+    sums read and cleared.  Per packet received: its queue entry written and read.  Bitmaps and the
+    zeros of dense rows are not counted.
     """
     core, counters = facts.chip.core, facts.counters
     per_operation = int(core.weight_bytes) + index_bytes(core) + 2 * int(core.sum_bytes)
