@@ -8,12 +8,14 @@ from neurosim import rules, trace
 from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
     C_OWNER,
-    CELL,
     CHANNEL,
     CREDIT,
+    E_META,
     E_NEXT,
+    E_OFFSET,
     E_SEQUENCE,
     E_SOURCE,
+    E_VALUE,
     H_BROKEN,
     H_END,
     H_FREE,
@@ -26,6 +28,8 @@ from neurosim.engines.compiled.layout import (
     K_HAVE,
     K_KEY,
     K_KEY_RANK,
+    K_MASK,
+    K_RING,
     K_WAITED,
     K_WORTH,
     RING,
@@ -66,11 +70,15 @@ def new_cell(m: Any, t: Tables) -> int:
 
 
 @inline
-def copy_cell(m: Any, t: Tables, cell: int) -> int:
-    """Another copy of a packet, at a fork."""
+def copy_cell(m: Any, t: Tables, tr: Any, cell: int) -> int:
+    """Another copy of a packet, at a fork.  Where it goes is filled in by who sends it there."""
     copy = new_cell(m, t)
-    for word in range(1, CELL):
-        m[copy + word] = m[cell + word]
+    m[copy + E_META] = m[cell + E_META]
+    m[copy + E_OFFSET] = m[cell + E_OFFSET]
+    m[copy + E_VALUE] = m[cell + E_VALUE]
+    if tr is not None:
+        m[copy + E_SOURCE] = m[cell + E_SOURCE]
+        m[copy + E_SEQUENCE] = m[cell + E_SEQUENCE]
     return copy
 
 
@@ -122,7 +130,7 @@ def land_credits(m: Any, t: Tables, tr: Any, room: int, now: int) -> None:
     """Take in the credits that have landed; ``room``: index of (channel, vc)."""
     k = t.credit + CREDIT * room
     while m[k + K_COUNT] > 0:
-        entry = t.ring + RING * (room * (t.ring_mask + 1) + m[k + K_FIRST])
+        entry = m[k + K_RING] + RING * m[k + K_FIRST]
         if m[entry] > now:
             break
         if tr is not None and m[k + K_HAVE] < m[k + K_WORTH]:
@@ -130,7 +138,7 @@ def land_credits(m: Any, t: Tables, tr: Any, room: int, now: int) -> None:
             m[k + K_KEY] = m[entry + 2]
             m[k + K_KEY_RANK] = m[entry + 3]
         m[k + K_HAVE] += m[entry + 1]
-        m[k + K_FIRST] = (m[k + K_FIRST] + 1) & t.ring_mask
+        m[k + K_FIRST] = (m[k + K_FIRST] + 1) & m[k + K_MASK]
         m[k + K_COUNT] -= 1
 
 
@@ -141,7 +149,7 @@ def next_credit(m: Any, t: Tables, room: int) -> int:
     if m[k + K_COUNT] == 0:
         m[k + K_WAITED] = 1
         return 1 << 60
-    return m[t.ring + RING * (room * (t.ring_mask + 1) + m[k + K_FIRST])]
+    return m[m[k + K_RING] + RING * m[k + K_FIRST]]
 
 
 @inline
@@ -150,13 +158,12 @@ def return_credit(m: Any, t: Tables, tr: Any, channel: int, vc: int, tick: int, 
     """Room at the far end of ``channel`` is free again; the sender knows from ``tick`` on."""
     room = channel * t.n_vcs + vc
     k = t.credit + CREDIT * room
-    if m[k + K_COUNT] > t.ring_mask:
+    if m[k + K_COUNT] > m[k + K_MASK]:
         land_credits(m, t, tr, room, m[H_NOW])
-        if m[k + K_COUNT] > t.ring_mask:
+        if m[k + K_COUNT] > m[k + K_MASK]:
             m[H_BROKEN] = 1
             return
-    entry = t.ring + RING * (room * (t.ring_mask + 1)
-                             + ((m[k + K_FIRST] + m[k + K_COUNT]) & t.ring_mask))
+    entry = m[k + K_RING] + RING * ((m[k + K_FIRST] + m[k + K_COUNT]) & m[k + K_MASK])
     m[entry] = tick
     m[entry + 1] = amount
     if tr is not None:

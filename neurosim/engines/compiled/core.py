@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurosim import rules
 from neurosim.engines.compiled.common import (
     edge,
     free_cell,
@@ -13,23 +12,18 @@ from neurosim.engines.compiled.common import (
     return_credit,
     wake,
 )
-from neurosim.engines.compiled.fifo import land_deliveries, pop_fifo, stage_of
-from neurosim.engines.compiled.jit import inline, jit
+from neurosim.engines.compiled.fifo import land_deliveries, pop_fifo, ready_tick, stage_of
+from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
     C_CREDIT_DELAY,
     CHANNEL,
-    E_ARRIVED,
     E_META,
     E_NODE,
     E_OFFSET,
     E_READY,
-    E_VALUE,
-    H_LAST,
     H_LATE_CORES,
     H_LATE_EVENTS,
-    H_OVERFLOW,
     NONE,
-    S_ACK_TREE,
     S_ASLEEP,
     S_BANK,
     S_BEGUN,
@@ -50,13 +44,11 @@ from neurosim.engines.compiled.layout import (
     S_LAST,
     S_LAST_RANK,
     S_LATCHED,
-    S_MARKER_TREE,
     S_N_MARKERS,
     S_PART,
     S_PERIOD,
     S_PHASE,
     S_POLICY,
-    S_READY,
     S_RECEIVE,
     S_REPORTED,
     S_ROW,
@@ -68,7 +60,6 @@ from neurosim.engines.compiled.layout import (
     S_STEP_AT,
     S_STEP_KEY,
     S_STEP_RANK,
-    S_SYNAPTIC,
     S_TICKED,
     S_UNIT,
     S_UPDATE,
@@ -87,13 +78,13 @@ from neurosim.engines.compiled.stage import (
     consumed,
     end_job,
     next_superstep,
-    offer,
     report,
     start_job,
     start_send,
     wake_at_end,
 )
-from neurosim.engines.compiled.words import float_of
+from neurosim.engines.compiled.units import accumulated, updated
+from neurosim.engines.compiled.words import fetch
 from neurosim.image import (
     ACCUMULATE,
     ACK,
@@ -103,17 +94,11 @@ from neurosim.image import (
     ROW_RECURRENT,
     SEND,
     STALL,
-    SUM_G_INPUT,
-    SUM_G_RECURRENT,
-    SUM_R,
-    SUM_Z,
-    SUMS_PER_UNIT,
     SYNC_DATAFLOW,
     SYNC_TICK,
-    UNIT_REPLAY,
     UPDATE,
 )
-from neurosim.trace import DELIVER, END, LAND
+from neurosim.trace import DELIVER, LAND
 
 # d: the image's arrays of units and synapses (state.Data).
 
@@ -140,12 +125,15 @@ def decide_core(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None
         return
     if m[s + S_FETCHED] >= 0:
         accumulate(m, t, d, tr, s, now)
+        wake_at_end(m, t, s)
     elif can_send(m, t, tr, s, now):
         waking = leave_rest(m, s, SEND, now)
         ticks = start_send(m, t, d.routes, tr, s, m[s + S_SEND], waking, now)
         m[s + S_JOB_TICKS + SEND] += ticks
+        wake_at_end(m, t, s)
     elif m[s + S_UNIT] < m[s + S_END_UNIT]:
         update(m, t, tr, s, now)
+        wake_at_end(m, t, s)
     else:
         rest(m, t, tr, s, now)
 
@@ -215,10 +203,12 @@ def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
     """Take the FIFO's head; its slot frees, and its credit leaves, now."""
     if m[s + S_FETCHED] >= 0 or m[s + S_FIFO_COUNT] == 0:
         return False
-    if m[m[s + S_FIFO] + E_READY] > now:
-        wake(m, t, m[s + S_PART], m[m[s + S_FIFO] + E_READY])
+    cell = m[s + S_FIFO]
+    ready = ready_tick(m, s, cell)
+    if ready > now:
+        wake(m, t, m[s + S_PART], ready)
         return False
-    cell = pop_fifo(m, s)
+    pop_fifo(m, s)
     m[s + S_REPORTED] = 0
     kind = m[cell + E_META] & 3
     m[s + S_BANK] = bank_for(m, t, d, s, cell, kind)
@@ -226,15 +216,22 @@ def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
     m[s + S_JOB_TICKS + RECEIVE] += ticks
     why, why_rank = 0, 0
     if tr is not None:
-        at = m[cell + E_READY]
-        why, why_rank = m[cell + E_ARRIVED], rank(LAND, m[s + S_PART], DELIVER, 0)
-        if later(at, why, why_rank, m[s + S_IDLE], m[s + S_LAST], m[s + S_LAST_RANK]):
+        why, why_rank = m[cell + E_READY] * t.grid, rank(LAND, m[s + S_PART], DELIVER, 0)
+        if later(ready, why, why_rank, m[s + S_IDLE], m[s + S_LAST], m[s + S_LAST_RANK]):
             why, why_rank = m[s + S_LAST], m[s + S_LAST_RANK]
     start_job(m, t, tr, s, RECEIVE, ticks, cell, why, why_rank, now)
     if m[s + S_POLICY] == STALL:
         channel = m[s + S_DELIVERS]
         delay = m[t.channel + CHANNEL * channel + C_CREDIT_DELAY]
         return_credit(m, t, tr, channel, 0, now + delay, 1, m[s + S_START], m[s + S_START_RANK])
+    if t.careful == 0 and kind == EVENT and d.rows[4 * m[s + S_ROW] + 1] > 0:
+        # The next job can only be to accumulate, and nothing begins before: take both as one.
+        end_job(m, t, tr, s)
+        at = edge(now + ticks, m[s + S_PHASE], m[s + S_PERIOD])
+        m[s + S_FETCHED] = cell
+        fetch(d.synapses, int(d.rows[4 * m[s + S_ROW]]))
+        accumulate(m, t, d, tr, s, at)
+    wake_at_end(m, t, s)
     return True
 
 
@@ -293,8 +290,7 @@ def rest(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
     # What is on its way found the core busy and did not ring.
     coming = m[s + S_COMING]
     if coming >= 0:
-        wake(m, t, m[s + S_PART],
-             edge(m[coming + E_READY], m[s + S_PHASE], m[s + S_PERIOD]) + m[s + S_READY])
+        wake(m, t, m[s + S_PART], ready_tick(m, s, coming))
 
 
 # --- what the jobs do when they end
@@ -325,81 +321,3 @@ def received(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
         acknowledged(m, t, s, m[cell + E_META] >> 2, m[cell + E_NODE])
     consumed(m, s, kind)
     free_cell(m, cell)
-
-
-@inline
-def accumulated(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
-    """Add the fetched row's products to the gate sums, one synapse after the other."""
-    row = 4 * m[s + S_ROW]
-    first, count = int(d.rows[row]), int(d.rows[row + 1])
-    sums = t.sums + t.sum_bank * m[s + S_BANK]
-    value = float_of(m[cell + E_VALUE])
-    for synapse in range(first, first + count):
-        target = int(d.targets[synapse])
-        total = m[sums + target] + rules.product(float(d.weights[synapse]), value)
-        if -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
-            m[sums + target] = total
-        else:
-            unit = target // SUMS_PER_UNIT
-            m[H_OVERFLOW] = unit if m[H_OVERFLOW] < 0 else min(m[H_OVERFLOW], unit)
-            m[H_LAST] = m[s + S_JOB_END]
-    m[s + S_SYNAPTIC + d.rows[row + 3]] += count
-    m[s + S_FETCHED] = NONE
-    consumed(m, s, EVENT)
-    free_cell(m, cell)
-
-
-@jit
-def updated(m: Any, t: Tables, d: Any, tr: Any, s: int, tick: int) -> None:
-    """The update job of a unit is over: new state, and an event if it fired."""
-    token, unit = m[s + S_BEGUN] - 1, m[s + S_UNIT]
-    key, key_rank = tick * t.grid, 0
-    if tr is not None:
-        key_rank = rank(LAND, m[s + S_PART], END, 0)
-    m[s + S_UNIT] += 1
-    layer = d.unit_layer[unit]
-    y = new_output(m, t, d, token, unit)
-    m[t.layer_updates + layer] += 1
-    if t.record_outputs != 0:
-        d.outputs[token * t.columns + d.unit_column[unit]] = y
-    if y != 0.0:
-        m[t.layer_events + layer] += 1
-        if d.unit_tree[unit] >= 0:
-            offer(m, t, tr, s, LAND, 0, EVENT, d.unit_tree[unit], token, y, d.unit_offset[unit],
-                  tick, key, key_rank)
-    if m[s + S_UNIT] < m[s + S_END_UNIT]:
-        return
-    done = t.step_layer + token * t.n_layers + layer
-    m[done] = max(m[done], key)
-    if t.sync == SYNC_DATAFLOW:
-        if m[s + S_MARKER_TREE] >= 0:
-            offer(m, t, tr, s, LAND, 1, MARKER, m[s + S_MARKER_TREE], token, 0.0, 0, tick, key,
-                  key_rank)
-        if m[s + S_ACK_TREE] >= 0:
-            offer(m, t, tr, s, LAND, 2, ACK, m[s + S_ACK_TREE], token, 0.0, 0, tick, key,
-                  key_rank)
-
-
-@jit
-def new_output(m: Any, t: Tables, d: Any, token: int, unit: int) -> float:
-    """Equations of the layer kind; the unit's gate sums of this step are read and cleared."""
-    base = t.sums + t.sum_bank * (token % t.n_sums) + SUMS_PER_UNIT * unit
-    bias = SUMS_PER_UNIT * unit
-    z = m[base + SUM_Z] / rules.SUM_SCALE + d.unit_bias[bias + SUM_Z]
-    r = m[base + SUM_R] / rules.SUM_SCALE + d.unit_bias[bias + SUM_R]
-    g = m[base + SUM_G_INPUT] / rules.SUM_SCALE + d.unit_bias[bias + SUM_G_INPUT]
-    q = m[base + SUM_G_RECURRENT] / rules.SUM_SCALE + d.unit_bias[bias + SUM_G_RECURRENT]
-    for k in range(SUMS_PER_UNIT):
-        m[base + k] = 0
-    if d.unit_kind[unit] == UNIT_REPLAY:
-        return float(d.replay[token % t.replay_rows * t.columns + d.unit_column[unit]])
-    h = d.h[unit]
-    if t.window > 0 and token % t.window == 0:
-        h = 0.0
-    c = rules.egru_candidate(z, r, g, q, h, d.unit_zoneout[unit])
-    fires = d.unit_always[unit] != 0 or c > d.unit_threshold[unit]
-    d.h[unit] = c - d.unit_reset[unit] if fires else c
-    return rules.round_output(c) if fires else 0.0
-
-
-

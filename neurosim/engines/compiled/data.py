@@ -11,8 +11,7 @@ class Data(NamedTuple):
 
     routes: Any  # [sinks, routers] uint16: output and virtual channel towards a sink
     rows: Any  # [4 W] int32: first synapse, synapses, ticks, class
-    targets: Any  # [Y] int32
-    weights: Any  # [Y] float32
+    synapses: Any  # [Y] int64: target << 32 | bits of the weight
     h: Any  # [U]
     unit_layer: Any
     unit_column: Any

@@ -7,36 +7,37 @@ from typing import Any
 from neurosim.engines.compiled.common import edge, free_cell, happened, rank, record, wake
 from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
-    E_ARRIVED,
     E_KEY,
     E_KEY_RANK,
     E_META,
     E_NEXT,
     E_NODE,
+    E_OFFSET,
     E_READY,
     H_DROPPED,
     H_NOW,
     NONE,
     S_BALANCE,
     S_COMING,
-    S_COMING_TAIL,
     S_DEPTH,
     S_DROPPED,
     S_FIFO,
     S_FIFO_COUNT,
     S_FIFO_MAX,
-    S_FIFO_TAIL,
     S_JOB,
+    S_LANDED_CELL,
     S_PART,
     S_PERIOD,
     S_PHASE,
     S_POLICY,
     S_READY,
+    S_TAIL_CELL,
     STAGE,
     Tables,
 )
 from neurosim.engines.compiled.sources import sink
-from neurosim.image import DROP, STALL
+from neurosim.engines.compiled.words import fetch
+from neurosim.image import DROP, EVENT, STALL
 from neurosim.trace import DELIVER, DROPPED, LAND
 
 
@@ -49,8 +50,8 @@ def stage_of(t: Tables, part: int) -> int:
 
 
 @inline
-def deliver(m: Any, t: Tables, tr: Any, cell: int, part: int, entry: int, tick: int, key: int,
-            key_rank: int) -> None:
+def deliver(m: Any, t: Tables, d: Any, tr: Any, cell: int, part: int, entry: int, tick: int,
+            key: int, key_rank: int) -> None:
     """The tail of a copy reaches an endpoint at ``tick``, in the future.  Cores look at what has
     landed when they decide; a core is woken for it only if it is idle."""
     if t.first_source <= part < t.first_host:
@@ -58,15 +59,20 @@ def deliver(m: Any, t: Tables, tr: Any, cell: int, part: int, entry: int, tick: 
         return
     s = stage_of(t, part)
     m[cell + E_NODE] = entry
+    if m[cell + E_META] & 3 == EVENT:
+        fetch(d.rows, 4 * (entry + m[cell + E_OFFSET]))
     m[cell + E_READY] = tick
     m[cell + E_NEXT] = NONE
     if tr is not None:
         m[cell + E_KEY], m[cell + E_KEY_RANK] = key, key_rank
+    # One list: the FIFO, and behind it what has not landed yet (from S_COMING on).
+    if m[s + S_TAIL_CELL] < 0:
+        m[s + S_FIFO] = cell
+    else:
+        m[m[s + S_TAIL_CELL] + E_NEXT] = cell
+    m[s + S_TAIL_CELL] = cell
     if m[s + S_COMING] < 0:
         m[s + S_COMING] = cell
-    else:
-        m[m[s + S_COMING_TAIL] + E_NEXT] = cell
-    m[s + S_COMING_TAIL] = cell
     at = edge(tick, m[s + S_PHASE], m[s + S_PERIOD])
     if part >= t.first_host:
         wake(m, t, part, at)
@@ -79,7 +85,7 @@ def deliver(m: Any, t: Tables, tr: Any, cell: int, part: int, entry: int, tick: 
 
 @inline
 def land_deliveries(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
-    """Copies that reached a core by ``now`` join its FIFO; full: one is dropped."""
+    """Copies that reached a core by ``now`` are in its FIFO; full: one is dropped."""
     while m[s + S_COMING] >= 0:
         cell = m[s + S_COMING]
         tick = m[cell + E_READY]
@@ -89,26 +95,27 @@ def land_deliveries(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
         if m[s + S_FIFO_COUNT] >= m[s + S_DEPTH] and not make_room(m, t, tr, s, cell, tick):
             continue
         if tr is not None:
-            m[cell + E_ARRIVED] = tick * t.grid
             record(m, t, tr, tick * t.grid, rank(LAND, m[s + S_PART], DELIVER, 0), cell,
                    m[cell + E_META] >> 2, m[cell + E_META] & 3, m[cell + E_KEY],
                    m[cell + E_KEY_RANK])
-        m[cell + E_NEXT] = NONE
-        m[cell + E_READY] = edge(tick, m[s + S_PHASE], m[s + S_PERIOD]) + m[s + S_READY]
-        if m[s + S_FIFO_COUNT] == 0:
-            m[s + S_FIFO] = cell
-        else:
-            m[m[s + S_FIFO_TAIL] + E_NEXT] = cell
-        m[s + S_FIFO_TAIL] = cell
+        m[s + S_LANDED_CELL] = cell
         m[s + S_FIFO_COUNT] += 1
         m[s + S_FIFO_MAX] = max(m[s + S_FIFO_MAX], m[s + S_FIFO_COUNT])
         happened(m, tick * t.grid)
 
 
 @inline
+def ready_tick(m: Any, s: int, cell: int) -> int:
+    """When a copy that lands at the tick in E_READY can first be received."""
+    return edge(m[cell + E_READY], m[s + S_PHASE], m[s + S_PERIOD]) + m[s + S_READY]
+
+
+@inline
 def pop_fifo(m: Any, s: int) -> int:
     cell = m[s + S_FIFO]
     m[s + S_FIFO] = m[cell + E_NEXT]
+    if m[cell + E_NEXT] < 0:
+        m[s + S_TAIL_CELL] = NONE
     m[s + S_FIFO_COUNT] -= 1
     return cell
 
@@ -117,7 +124,14 @@ def pop_fifo(m: Any, s: int) -> int:
 def make_room(m: Any, t: Tables, tr: Any, s: int, cell: int, tick: int) -> bool:
     """A full FIFO: overwrite the oldest, or drop the copy that comes (then False)."""
     dropped = m[s + S_POLICY] == DROP
-    lost = cell if dropped else pop_fifo(m, s)
+    lost = cell
+    if dropped:
+        # The FIFO is not empty, so something landed stands before the copy.
+        m[m[s + S_LANDED_CELL] + E_NEXT] = m[cell + E_NEXT]
+        if m[cell + E_NEXT] < 0:
+            m[s + S_TAIL_CELL] = m[s + S_LANDED_CELL]
+    else:
+        lost = pop_fifo(m, s)
     kind = m[lost + E_META] & 3
     if tr is not None:
         record(m, t, tr, tick * t.grid, rank(LAND, m[s + S_PART], DROPPED, 0), lost,

@@ -46,7 +46,7 @@ def needs(image: Image) -> np.ndarray:
     return np.where(image.ch_port[:, None] < 0, 1, flits[None, :])
 
 
-def channels(state: State, image: Image) -> None:
+def channels(state: State, image: Image, rings: np.ndarray) -> None:
     from neurosim.engines.compiled.state import transfers
 
     grid, vcs = state.tables.grid, image.n_vcs
@@ -68,6 +68,9 @@ def channels(state: State, image: Image) -> None:
     worth[first:last] = need[first:last, im.TRAFFIC]
     k[:, at.K_WORTH] = np.repeat(worth, vcs)
     k[:, at.K_KEY] = -1
+    sizes = np.repeat(rings, vcs)
+    k[:, at.K_MASK] = sizes - 1
+    k[:, at.K_RING] = state.tables.ring + at.RING * (np.cumsum(sizes) - sizes)
     _entries(state, "grant_key", 1, n)[:] = -1
 
 
@@ -96,8 +99,8 @@ def routers(state: State, image: Image) -> None:
 def stages(state: State, image: Image) -> None:
     grid, cores = state.tables.grid, image.n_cores
     s = _entries(state, "stage", at.STAGE, cores + image.n_hosts)
-    for name in ("JOB", "SYNC_KEY", "LAST", "HEAD", "COMING", "FIFO", "FETCHED", "STALLED",
-                 "STEP_KEY", "SUPERSTEP"):
+    for name in ("JOB", "SYNC_KEY", "LAST", "HEAD", "COMING", "FIFO", "TAIL_CELL", "FETCHED",
+                 "STALLED", "STEP_KEY", "SUPERSTEP"):
         s[:, getattr(at, f"S_{name}")] = at.NONE
     parts = np.concatenate([np.arange(image.first_core, image.first_source),
                             np.arange(image.first_host, image.sync_part)])
@@ -137,9 +140,14 @@ def stages(state: State, image: Image) -> None:
 
 def trees(state: State, image: Image) -> None:
     t, m = state.tables, state.words
-    m[t.node: t.node + len(image.node_ptr)] = image.node_ptr
     output = image.br_channel - image.out_ptr[image.ch_owner[image.br_channel]]
-    packed = (image.br_next << at.BRANCH_NEXT) | (image.br_vc << at.BRANCH_VC) | output
+    on_link = image.ch_port[image.br_channel] >= 0
+    following = image.br_next.copy()
+    following[on_link] = image.node_ptr[following[on_link]]
+    last = np.zeros(len(following), np.int64)
+    last[image.node_ptr[1:] - 1] = 1
+    packed = (following << at.BRANCH_NEXT) | (last << at.BRANCH_LAST) | output
+    packed |= image.br_vc << at.BRANCH_VC
     m[t.branch: t.branch + len(packed)] = packed
-    m[t.root: t.root + len(image.tree_root)] = image.tree_root
+    m[t.root: t.root + len(image.tree_root)] = image.node_ptr[image.tree_root]
     m[t.copies: t.copies + len(image.tree_copies)] = image.tree_copies

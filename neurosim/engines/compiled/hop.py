@@ -7,6 +7,7 @@ from typing import Any
 from neurosim.engines.compiled.common import edge, rank, record, wake
 from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
+    BRANCH_LAST,
     BRANCH_NEXT,
     BRANCH_VC,
     C_CYCLE,
@@ -21,6 +22,7 @@ from neurosim.engines.compiled.layout import (
     E_READY,
     E_VC,
     E_WHOLE,
+    FORK,
     NONE,
     Q_HEAD,
     Q_PORT,
@@ -33,8 +35,10 @@ from neurosim.engines.compiled.layout import (
     R_PHASE,
     R_READY,
     ROUTER,
+    UNKNOWN,
     Tables,
 )
+from neurosim.engines.compiled.words import fetch
 from neurosim.image import TRAFFIC
 from neurosim.trace import ARRIVE, LAND
 
@@ -58,20 +62,13 @@ def arrive(m: Any, t: Tables, routes: Any, tr: Any, cell: int, channel: int, vc:
         m[cell + E_ARRIVED] = head
         record(m, t, tr, head * t.grid, rank(LAND, number, ARRIVE, m[q + Q_PORT]), cell,
                m[cell + E_META] >> 2, vc, key, key_rank)
+    # Which way it goes on is looked up when it can go: until then memory has answered.
     m[cell + E_NODE] = following
+    m[cell + E_OUT] = UNKNOWN
     if m[cell + E_META] & 3 == TRAFFIC:
-        packed = int(routes[following * t.n_routers + number])
-        m[cell + E_OUT] = packed & 63
-        m[cell + E_VC] = packed >> BRANCH_VC
+        fetch(routes, following * t.n_routers + number)
     else:
-        first = m[t.node + following]
-        if m[t.node + following + 1] - first == 1:
-            packed = m[t.branch + first]
-            m[cell + E_OUT] = packed & 63
-            m[cell + E_VC] = (packed >> BRANCH_VC) & 255
-            m[cell + E_NODE] = packed >> BRANCH_NEXT
-        else:
-            m[cell + E_OUT] = NONE
+        fetch(m, t.branch + following)
     if m[q + Q_HEAD] < 0:
         m[q + Q_HEAD] = cell
         m[r + R_ACTIVE] |= 1 << m[q + Q_SLOT]
@@ -79,3 +76,21 @@ def arrive(m: Any, t: Tables, routes: Any, tr: Any, cell: int, channel: int, vc:
     else:
         m[m[q + Q_TAIL] + E_NEXT] = cell
     m[q + Q_TAIL] = cell
+
+
+@inline
+def look_up(m: Any, t: Tables, routes: Any, cell: int, number: int) -> None:
+    """The output and channel of a copy at a router, or FORK."""
+    node = m[cell + E_NODE]
+    if m[cell + E_META] & 3 == TRAFFIC:
+        packed = int(routes[node * t.n_routers + number])
+        m[cell + E_OUT] = packed & 63
+        m[cell + E_VC] = packed >> BRANCH_VC
+        return
+    packed = m[t.branch + node]
+    if (packed >> BRANCH_LAST) & 1 != 0:
+        m[cell + E_OUT] = packed & 63
+        m[cell + E_VC] = (packed >> BRANCH_VC) & 255
+        m[cell + E_NODE] = packed >> BRANCH_NEXT
+    else:
+        m[cell + E_OUT] = FORK

@@ -17,6 +17,7 @@ from neurosim.engines.compiled.layout import (
     E_READY,
     E_VALUE,
     H_HOST_SENT,
+    NONE,
     S_BEGUN,
     S_COMING,
     S_HEAD,
@@ -31,6 +32,7 @@ from neurosim.engines.compiled.layout import (
     S_SEND,
     S_STEP_KEY,
     S_STEP_RANK,
+    S_TAIL_CELL,
     S_TICKED,
     Tables,
 )
@@ -73,6 +75,7 @@ def decide_host(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None
     begin_host(m, t, d, tr, s, now)
     if can_send(m, t, tr, s, now):
         start_send(m, t, d.routes, tr, s, m[s + S_SEND], 0, now)
+        wake_at_end(m, t, s)
     elif m[s + S_HEAD] >= 0:
         await_credit(m, t, s)
     else:
@@ -133,6 +136,8 @@ def host_deliveries(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> Non
         if tick > now:
             break
         m[s + S_COMING] = m[cell + E_NEXT]
+        if m[cell + E_NEXT] < 0:
+            m[s + S_TAIL_CELL] = NONE
         kind, step, entry = m[cell + E_META] & 3, m[cell + E_META] >> 2, m[cell + E_NODE]
         exact = tick * t.grid
         if tr is not None:

@@ -26,7 +26,7 @@ for _function in (
     register_jitable(_function)
 
 #: Only entry points are called from Python: the others need no wrapper, which halves compilation.
-_INNER = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+_INNER: Any = {"error_model": "numpy", "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 jit: Callable[[Any], Any] = numba.njit(**_INNER)
 #: For functions of the inner loop: a call would copy every array's descriptor.
 inline: Callable[[Any], Any] = numba.njit(forceinline=True, **_INNER)
@@ -56,8 +56,9 @@ def cache_folder() -> Path:
 
 def entry(function: Callable[..., Any]) -> Any:
     """Compile an entry point, and keep the code on disk."""
-    before, numba.config.CACHE_DIR = numba.config.CACHE_DIR, str(cache_folder())
+    config: Any = numba.config
+    before, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder())
     try:
         return numba.njit(error_model="numpy", cache=True)(function)
     finally:
-        numba.config.CACHE_DIR = before
+        config.CACHE_DIR = before

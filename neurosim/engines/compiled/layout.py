@@ -36,9 +36,10 @@ C_NEED = 12  # credits that a packet takes, by packet kind
 CHANNEL = 16
 
 # --- credit: room at the far end of a channel, by virtual channel; K_HAVE < 0: any
-(K_HAVE, K_WAITED, K_FIRST, K_COUNT, K_WORTH, K_AT, K_KEY, K_KEY_RANK) = range(8)
-CREDIT = 8
-#: Credits on their way: ring of (tick, amount, key, rank of key).
+#: K_RING, K_MASK: ring of the credits on their way; K_FIRST, K_COUNT: those of it.
+(K_HAVE, K_WAITED, K_FIRST, K_COUNT, K_RING, K_MASK, K_WORTH, K_AT, K_KEY, K_KEY_RANK) = range(10)
+CREDIT = 16
+#: A credit on its way: tick, amount, key, rank of key.
 RING = 4
 
 # --- input queue of a router: port and virtual channel
@@ -52,22 +53,26 @@ PORT = 4
 ROUTER = 8
 
 # --- cell: one copy of a packet, wherever it is
-(E_NEXT, E_READY, E_NODE, E_OUT, E_VC, E_META, E_OFFSET, E_OFFERED, E_VALUE, E_WHOLE, E_INCOMING,
- E_ARRIVED, E_SOURCE, E_SEQUENCE, E_KEY, E_KEY_RANK) = range(16)
+(E_NEXT, E_READY, E_NODE, E_OUT, E_VC, E_META, E_OFFSET, E_VALUE, E_WHOLE, E_INCOMING, E_ARRIVED,
+ E_SOURCE, E_SEQUENCE, E_QUEUED, E_KEY, E_KEY_RANK) = range(16)
+#: Traffic carries the tick of its offer instead of a value.
+E_OFFERED = E_VALUE
 CELL = 16
 
 # --- stage: a core or a host
-(S_JOB, S_JOB_END, S_JOB_CELL, S_ROW, S_BANK, S_BEGUN, S_SUPERSTEP, S_LATCHED, S_TICKED,
- S_SYNC_AT, S_SYNC_KEY, S_SYNC_RANK, S_IDLE, S_LAST, S_LAST_RANK, S_HEAD, S_TAIL, S_SEQUENCE,
- S_CHANNEL, S_REPORTED, S_BALANCE, S_STAGE, S_PERIOD, S_PHASE, S_READY, S_COMING, S_COMING_TAIL,
- S_FIFO, S_FIFO_TAIL, S_FIFO_COUNT, S_POLICY, S_DEPTH, S_FETCHED, S_UNIT, S_FIRST_UNIT,
- S_END_UNIT, S_ASLEEP, S_STALLED, S_STEP_AT, S_STEP_KEY, S_STEP_RANK, S_SEND, S_UPDATE, S_WAKE,
- S_MARKER_TREE, S_ACK_TREE, S_N_MARKERS, S_FIFO_MAX, S_DROPPED, S_STALLED_TICKS, S_WAKES,
- S_DELIVERS, S_START, S_START_RANK, S_REPORT, S_PART) = range(56)
-S_RECEIVE = 56  # receive ticks by packet kind
-S_N_ACKS = 60  # receivers that acknowledge, by delay
-S_JOB_COUNT = 64
-S_JOB_TICKS = 68
+# What every reception needs comes first, in four cache lines.
+(S_JOB, S_JOB_END, S_JOB_CELL, S_ROW, S_BANK, S_FETCHED, S_FIFO, S_COMING,
+ S_TAIL_CELL, S_LANDED_CELL, S_FIFO_COUNT, S_FIFO_MAX, S_POLICY, S_DEPTH, S_PERIOD, S_PHASE,
+ S_READY, S_IDLE, S_REPORTED, S_BALANCE, S_ASLEEP, S_STALLED, S_DELIVERS, S_PART) = range(24)
+S_RECEIVE = 24  # receive ticks by packet kind
+S_UNIT, S_END_UNIT, S_HEAD, S_LATCHED = range(28, 32)
+S_JOB_COUNT = 32
+S_JOB_TICKS = 36
+(S_BEGUN, S_SUPERSTEP, S_TICKED, S_SYNC_AT, S_SYNC_KEY, S_SYNC_RANK, S_LAST, S_LAST_RANK, S_TAIL,
+ S_SEQUENCE, S_CHANNEL, S_STAGE, S_FIRST_UNIT, S_STEP_AT, S_STEP_KEY, S_STEP_RANK, S_SEND,
+ S_UPDATE, S_WAKE, S_MARKER_TREE, S_ACK_TREE, S_N_MARKERS, S_DROPPED, S_STALLED_TICKS, S_WAKES,
+ S_START, S_START_RANK) = range(40, 67)
+S_N_ACKS = 68  # receivers that acknowledge, by delay
 S_SYNAPTIC = 72
 STAGE = 80
 
@@ -76,8 +81,11 @@ STAGE = 80
  X_CHANNEL, X_PERIOD, X_PHASE, X_COUNTED, X_DELIVERED, X_FIXED) = range(15)
 SOURCE = 16
 
-#: A branch of a tree packs (next << 14) | (virtual channel << 6) | output of the router.
-BRANCH_NEXT, BRANCH_VC = 14, 6
+#: A branch of a tree packs (next << 15) | (last of its node << 14) | (virtual channel << 6) |
+#: output of the router; a node is the number of its first branch.
+BRANCH_NEXT, BRANCH_LAST, BRANCH_VC = 15, 14, 6
+#: In E_OUT: more than one branch; not looked up yet (memory is slow, so that comes later).
+FORK, UNKNOWN = -1, -2
 #: A report on its way: exact tick, member, superstep, balance, key of its cause.
 REPORT = 6
 #: Most inputs, outputs or branches of a router: they are bits of one word.
@@ -98,13 +106,12 @@ class Tables(NamedTuple):
     router: int
     requests: int  # scratch: inputs that request each output of the deciding router
     grant_key: int  # tick of the last grant, by channel (traces)
-    count: int  # packets granted, by channel and kind
+    granted: int  # packets granted, by channel and kind
     stage: int
     acks: int
     markers: int
     have: int  # by stage: reported this superstep
     source: int
-    node: int  # first branch of every tree node
     branch: int
     root: int
     copies: int
@@ -126,7 +133,6 @@ class Tables(NamedTuple):
     # --- constants
     grid: int
     n_vcs: int
-    ring_mask: int
     words: int  # of a slot: a bit for every part
     wheel_mask: int
     n_routers: int

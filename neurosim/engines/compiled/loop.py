@@ -49,8 +49,8 @@ def advance(words: Any, t: Tables, d: Any, trace: Any, budget: int) -> int:
 @inline
 def addresses(d: Data) -> Any:
     return Data(
-        words_of(d.routes), words_of(d.rows), words_of(d.targets), words_of(d.weights),
-        words_of(d.h), words_of(d.unit_layer), words_of(d.unit_column), words_of(d.unit_kind),
+        words_of(d.routes), words_of(d.rows), words_of(d.synapses), words_of(d.h),
+        words_of(d.unit_layer), words_of(d.unit_column), words_of(d.unit_kind),
         words_of(d.unit_tree), words_of(d.unit_offset), words_of(d.unit_bias),
         words_of(d.unit_threshold), words_of(d.unit_reset), words_of(d.unit_zoneout),
         words_of(d.unit_always), words_of(d.replay), words_of(d.inputs), words_of(d.input_tree),
@@ -124,7 +124,7 @@ def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
             bits &= bits - 1
             decisions += 1
             if part < t.n_routers:
-                decide_router(m, t, d.routes, tr, part, now)
+                decide_router(m, t, d, tr, part, now)
             elif part < t.first_source:
                 decide_core(m, t, d, tr, part, now)
             elif part < t.first_host:

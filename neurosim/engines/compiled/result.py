@@ -51,7 +51,7 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     m, t = state.words, state.tables
     grid, cores = t.grid, image.n_cores
     counters.end_tick = int(image.end_tick if image.end_tick >= 0 else m[at.H_END])
-    counts = _entries(state, "count", 4, image.n_outputs)
+    counts = _entries(state, "granted", 4, image.n_outputs)
     counters.ch_packets[:] = counts.sum(axis=1)
     counters.ch_bits[:] = counts @ image.packet_bits
     counters.ch_busy[:] = (counts * transfers(image)[: image.n_outputs]).sum(axis=1)
@@ -108,11 +108,8 @@ def waits(state: State, image: Image) -> list[tuple[int, int]]:
         router, cell = int(q[at.Q_ROUTER]), int(q[at.Q_HEAD])
         outputs = [int(m[cell + at.E_OUT])]
         if outputs[0] < 0:
-            node = int(m[cell + at.E_NODE])
-            first, end = int(m[t.node + node]), int(m[t.node + node + 1])
-            left = int(q[at.Q_LEFT]) or (1 << (end - first)) - 1
-            outputs = [int(m[t.branch + first + b]) & 63 for b in range(end - first)
-                       if left >> b & 1]
+            first, left = t.branch + int(m[cell + at.E_NODE]), int(q[at.Q_LEFT])
+            outputs = [int(m[first + b]) & 63 for b in range(at.MOST) if left >> b & 1]
         pairs += [(router, int(image.ch_part[image.out_ptr[router] + o])) for o in outputs]
     for s in _stages(state, image):
         if s[at.S_HEAD] >= 0:

@@ -22,9 +22,10 @@ from neurosim.engines.compiled.common import (
     wake,
 )
 from neurosim.engines.compiled.fifo import deliver
-from neurosim.engines.compiled.hop import arrive
+from neurosim.engines.compiled.hop import arrive, look_up
 from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
+    BRANCH_LAST,
     BRANCH_NEXT,
     BRANCH_VC,
     C_BUSY,
@@ -72,6 +73,7 @@ from neurosim.engines.compiled.layout import (
     R_QUEUE,
     R_SLOTS,
     ROUTER,
+    UNKNOWN,
     Tables,
 )
 from neurosim.engines.compiled.words import lowest_bit
@@ -79,7 +81,7 @@ from neurosim.trace import ARRIVE, DECIDE, GRANT, LAND
 
 
 @inline
-def decide_router(m: Any, t: Tables, routes: Any, tr: Any, number: int, now: int) -> None:
+def decide_router(m: Any, t: Tables, d: Any, tr: Any, number: int, now: int) -> None:
     """Grant each output, ascending, the first head that may go, from the pointer on."""
     r = t.router + ROUTER * number
     first_queue, first_out = m[r + R_QUEUE], m[r + R_OUT]
@@ -98,6 +100,8 @@ def decide_router(m: Any, t: Tables, routes: Any, tr: Any, number: int, now: int
         if free > now:
             again = min(again, free)
             continue
+        if m[cell + E_OUT] == UNKNOWN:
+            look_up(m, t, d.routes, cell, number)
         if m[cell + E_OUT] >= 0:
             output = m[cell + E_OUT]
             ready = ready_for(m, t, cell, first_out + output)
@@ -110,12 +114,12 @@ def decide_router(m: Any, t: Tables, routes: Any, tr: Any, number: int, now: int
             node = m[cell + E_NODE]
             left = m[q + Q_LEFT]
             if left == 0:
-                left = (1 << (m[t.node + node + 1] - m[t.node + node])) - 1
+                left = all_branches(m, t, node)
                 m[q + Q_LEFT] = left
             while left != 0:
                 b = lowest_bit(left)
                 left &= left - 1
-                output = m[t.branch + m[t.node + node] + b] & 63
+                output = m[t.branch + node + b] & 63
                 ready = ready_for(m, t, cell, first_out + output)
                 if ready > now:
                     again = min(again, ready)
@@ -127,7 +131,7 @@ def decide_router(m: Any, t: Tables, routes: Any, tr: Any, number: int, now: int
         outputs &= outputs - 1
         requests = m[t.requests + output]
         m[t.requests + output] = 0
-        when = decide_output(m, t, routes, tr, r, number, first_out + output, output, requests,
+        when = decide_output(m, t, d, tr, r, number, first_out + output, output, requests,
                              now)
         again = min(again, when)
     if again < NEVER:
@@ -154,7 +158,7 @@ def ready_for(m: Any, t: Tables, cell: int, channel: int) -> int:
 
 
 @inline
-def decide_output(m: Any, t: Tables, routes: Any, tr: Any, r: int, number: int, channel: int,
+def decide_output(m: Any, t: Tables, d: Any, tr: Any, r: int, number: int, channel: int,
                   output: int, requests: int, now: int) -> int:
     """Grant one output if it can be; returns when to look again (NEVER: somebody will ring)."""
     c = t.channel + CHANNEL * channel
@@ -183,7 +187,7 @@ def decide_output(m: Any, t: Tables, routes: Any, tr: Any, r: int, number: int, 
         following = m[cell + E_NODE]
         if m[cell + E_OUT] < 0:
             branch = find_branch(m, t, m[q + Q_LEFT], following, output)
-            packed = m[t.branch + m[t.node + following] + branch]
+            packed = m[t.branch + following + branch]
             vc = (packed >> BRANCH_VC) & 255
             following = packed >> BRANCH_NEXT
         room = channel * t.n_vcs + vc
@@ -195,7 +199,7 @@ def decide_output(m: Any, t: Tables, routes: Any, tr: Any, r: int, number: int, 
             if m[k + K_HAVE] < need:
                 again = min(again, next_credit(m, t, room))
                 continue
-        grant(m, t, routes, tr, r, number, channel, c, q, slot, cell, branch, vc, following, now)
+        grant(m, t, d, tr, r, number, channel, c, q, slot, cell, branch, vc, following, now)
         if ahead != 0 or behind != 0:
             again = min(again, m[c + C_BUSY])
         if m[q + Q_HEAD] >= 0:
@@ -208,8 +212,17 @@ def decide_output(m: Any, t: Tables, routes: Any, tr: Any, r: int, number: int, 
 
 
 @inline
+def all_branches(m: Any, t: Tables, node: int) -> int:
+    """A bit for every branch of a node."""
+    last = t.branch + node
+    while (m[last] >> BRANCH_LAST) & 1 == 0:
+        last += 1
+    return (2 << (last - t.branch - node)) - 1
+
+
+@inline
 def find_branch(m: Any, t: Tables, left: int, node: int, output: int) -> int:
-    first = t.branch + m[t.node + node]
+    first = t.branch + node
     while True:
         b = lowest_bit(left)
         if m[first + b] & 63 == output:
@@ -218,7 +231,7 @@ def find_branch(m: Any, t: Tables, left: int, node: int, output: int) -> int:
 
 
 @inline
-def grant(m: Any, t: Tables, routes: Any, tr: Any, r: int, number: int, channel: int, c: int,
+def grant(m: Any, t: Tables, d: Any, tr: Any, r: int, number: int, channel: int, c: int,
           q: int, slot: int, cell: int, branch: int, vc: int, following: int, now: int) -> None:
     """Take the output, pass the copy on, and free the slot after the last branch."""
     kind = m[cell + E_META] & 3
@@ -232,7 +245,7 @@ def grant(m: Any, t: Tables, routes: Any, tr: Any, r: int, number: int, channel:
     k = t.credit + CREDIT * (channel * t.n_vcs + vc)
     if m[k + K_HAVE] >= 0:
         m[k + K_HAVE] -= m[c + C_NEED + kind]
-    m[t.count + 4 * channel + kind] += 1
+    m[t.granted + 4 * channel + kind] += 1
     m[c + C_BUSY] = end
     m[c + C_POINTER] = slot + 1 if slot + 1 < m[r + R_SLOTS] else 0
     m[p + P_READER] = slot
@@ -258,12 +271,12 @@ def grant(m: Any, t: Tables, routes: Any, tr: Any, r: int, number: int, channel:
         return_credit(m, t, tr, feeder, slot % t.n_vcs if t.n_vcs > 1 else 0,
                       freed + m[f + C_CREDIT_DELAY], m[f + C_NEED + kind], key, key_rank)
     else:
-        cell = copy_cell(m, t, cell)
+        cell = copy_cell(m, t, tr, cell)
     head = now + m[c + C_LATENCY]
     if m[c + C_QUEUE] >= 0:
-        arrive(m, t, routes, tr, cell, channel, vc, following, head, transfer, key, key_rank)
+        arrive(m, t, d.routes, tr, cell, channel, vc, following, head, transfer, key, key_rank)
     else:
-        deliver(m, t, tr, cell, m[c + C_FAR], following, head + transfer - m[c + C_CYCLE], key,
+        deliver(m, t, d, tr, cell, m[c + C_FAR], following, head + transfer - m[c + C_CYCLE], key,
                 key_rank)
 
 

@@ -32,8 +32,8 @@ from neurosim.engines.compiled.layout import (
     E_META,
     E_NEXT,
     E_NODE,
-    E_OFFERED,
     E_OFFSET,
+    E_QUEUED,
     E_SEQUENCE,
     E_SOURCE,
     E_VALUE,
@@ -184,7 +184,7 @@ def offer(m: Any, t: Tables, tr: Any, s: int, phase: int, port: int, kind: int, 
     m[H_COPIES + kind] += copies
     m[s + S_BALANCE] += copies
     if tr is not None:
-        m[cell + E_OFFERED] = tick
+        m[cell + E_QUEUED] = tick
         m[cell + E_SOURCE] = m[s + S_PART]
         m[cell + E_SEQUENCE] = m[s + S_SEQUENCE]
         key, key_rank = tick * t.grid, rank(phase, m[s + S_PART], OFFER, port)
@@ -243,8 +243,8 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
     why, why_rank = 0, 0
     if tr is not None:
         at, why, why_rank = m[s + S_IDLE], m[s + S_LAST], m[s + S_LAST_RANK]
-        if later(at, why, why_rank, m[cell + E_OFFERED], m[cell + E_KEY], m[cell + E_KEY_RANK]):
-            at, why, why_rank = m[cell + E_OFFERED], m[cell + E_KEY], m[cell + E_KEY_RANK]
+        if later(at, why, why_rank, m[cell + E_QUEUED], m[cell + E_KEY], m[cell + E_KEY_RANK]):
+            at, why, why_rank = m[cell + E_QUEUED], m[cell + E_KEY], m[cell + E_KEY_RANK]
         if later(at, why, why_rank, m[k + K_AT], m[k + K_KEY], m[k + K_KEY_RANK]):
             why, why_rank = m[k + K_KEY], m[k + K_KEY_RANK]
     m[k + K_HAVE] -= m[c + C_NEED + kind]
@@ -267,7 +267,7 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
 @inline
 def start_job(m: Any, t: Tables, tr: Any, s: int, kind: int, ticks: int, cell: int, why: int,
               why_rank: int, now: int) -> None:
-    """Occupy the stage for ``ticks``; it is woken at the job's end."""
+    """Occupy the stage for ``ticks``; the caller has it woken at the end."""
     m[s + S_JOB] = kind
     m[s + S_JOB_CELL] = cell
     m[s + S_JOB_END] = now + ticks
@@ -276,7 +276,6 @@ def start_job(m: Any, t: Tables, tr: Any, s: int, kind: int, ticks: int, cell: i
         key, key_rank = now * t.grid, rank(DECIDE, m[s + S_PART], START, 0)
         record(m, t, tr, key, key_rank, cell, step, kind, why, why_rank)
         m[s + S_START], m[s + S_START_RANK] = key, key_rank
-    wake_at_end(m, t, s)
 
 
 @inline

@@ -81,13 +81,13 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
     plan, constants = _Plan(), _constants(image, grid, careful)
     stages, channels = image.n_cores + image.n_hosts, len(image.ch_owner)
     slots = _slots(image, grid, constants["words"])
-    ring = _ring(image, grid)
+    rings = ring_sizes(image)
     for name, entries, length in (
         ("channel", channels, at.CHANNEL), ("credit", channels * image.n_vcs, at.CREDIT),
-        ("ring", channels * image.n_vcs * ring, at.RING),
+        ("ring", int(rings.sum()) * image.n_vcs, at.RING),
         ("queue", len(image.in_channel) * image.n_vcs, at.QUEUE),
         ("port", len(image.in_channel), at.PORT), ("router", image.n_routers, at.ROUTER),
-        ("requests", 64, 1), ("grant_key", channels, 1), ("count", image.n_outputs, 4),
+        ("requests", 64, 1), ("grant_key", channels, 1), ("granted", image.n_outputs, 4),
         ("stage", stages, at.STAGE), ("acks", stages, 4 * image.n_sums),
         ("markers", image.n_cores, image.n_sums), ("have", stages, 1),
         ("source", image.n_sources, at.SOURCE), ("clock", image.sync_part + 1, 2),
@@ -96,19 +96,19 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
         ("host_received", image.steps, 1), ("step_offer", image.steps, 1),
         ("step_deliver", image.steps, 1), ("step_layer", image.steps, image.n_layers),
         ("layer_events", image.n_layers, 1), ("layer_updates", image.n_layers, 1),
-        ("node", len(image.node_ptr), 1), ("branch", len(image.br_channel), 1),
+        ("branch", len(image.br_channel), 1),
         ("root", len(image.tree_root), 1), ("copies", len(image.tree_copies), 1),
         ("sums", image.n_sums, constants["sum_bank"]), ("scratch", 1, at.CELL),
         ("report", constants["reports"], at.REPORT),
     ):
         plan.add(name, entries, length)
     plan.add("cell", 0, 1)
-    tables = Tables(**plan.first, **constants, ring_mask=ring - 1, wheel_mask=slots - 1)
+    tables = Tables(**plan.first, **constants, wheel_mask=slots - 1)
     state = State(np.zeros(plan.size, np.int64), tables, data)
     from neurosim.engines.compiled import fill
 
     fill.header(state, image)
-    fill.channels(state, image)
+    fill.channels(state, image, rings)
     fill.routers(state, image)
     fill.stages(state, image)
     fill.trees(state, image)
@@ -132,7 +132,8 @@ def grow_trace(state: State) -> None:
     """Twice the room for records, and at least what one tick may write."""
     old = np.zeros(0, np.int64) if state.trace is None else state.trace
     records = max(2 * len(old) // 8, 1024, 4 * state.tables.record_margin)
-    state.trace = np.concatenate([old, np.zeros(8 * records - len(old), np.int64)])
+    state.trace = np.empty(8 * records, np.int64)  # pages are taken as they are written
+    state.trace[: len(old)] = old
     state.tables = state.tables._replace(records=records)
 
 
@@ -163,7 +164,7 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "careful": int(careful), "records": 0, "reports": 4 * ends + 16,
         "cell_margin": channels + 3 * image.n_cores + image.n_sources + host_inputs + 1,
         "record_margin": 3 * channels + 10 * ends + 3 * image.n_sources + host_inputs
-        + 2 * image.n_cores * max(2, int(image.core_fifo.max(initial=0)) if False else 2) + 64,
+        + 64,
         "report_margin": ends, "sync": image.sync, "steps": image.steps,
         "supersteps": image.supersteps, "superstep_period": image.superstep_period,
         "barrier": image.barrier_ticks, "report_delay": image.report_ticks,
@@ -171,7 +172,8 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "end_tick": image.end_tick if image.end_tick >= 0 else NEVER,
         "n_layers": image.n_layers, "window": image.window,
         "closed_loop": int(image.closed_loop), "host_markers": image.host_n_markers,
-        "host_marker_tree": image.host_marker_tree, "n_inputs": image.inputs.shape[1], "columns": len(image.unit_column),
+        "host_marker_tree": image.host_marker_tree, "n_inputs": image.inputs.shape[1],
+        "columns": len(image.unit_column),
         "output_units": image.output_units, "replay_rows": max(1, len(image.replay)),
         "record_outputs": int(image.record_outputs), "record_host": int(image.record_host),
         "warmup": image.traffic_warmup_tick,
@@ -205,17 +207,26 @@ def _slots(image: Image, grid: int, words: int) -> int:
     return slots
 
 
-def _ring(image: Image, grid: int) -> int:
-    """Credits of one buffer that can be on their way: reads of a port follow each other, so their
-    credits land at least the shortest transfer apart, within the longest."""
-    took = transfers(image)
-    shortest = max(1, int(took.min(initial=1)))
-    span = int(took.max(initial=1)) + int(image.ch_credit_delay.max(initial=1))
-    most = min(span // shortest + 2, max(1, int(image.ch_credits.max(initial=1))) + 1)
-    ring = 2
-    while ring < most:
-        ring *= 2
-    return ring
+def ring_sizes(image: Image) -> np.ndarray:
+    """[Q] credits of one buffer that can be on their way, as powers of two.
+
+    Reads of a port follow each other, so its credits land at least the router's shortest transfer
+    apart and within its longest; a core's leave with its receptions.
+    """
+    took = transfers(image)[: image.n_outputs]
+    n = image.n_routers
+    owner = image.ch_owner[: image.n_outputs]
+    longest, shortest = np.zeros(n, np.int64), np.full(n, NEVER)
+    np.maximum.at(longest, owner, took.max(axis=1, initial=0))
+    np.minimum.at(shortest, owner, took.min(axis=1, initial=NEVER))
+    span, apart = image.ch_credit_delay.copy(), np.ones(len(image.ch_owner), np.int64)
+    to_router = image.ch_port >= 0
+    far = image.ch_part[to_router]
+    span[to_router] += longest[far]
+    apart[to_router] = shortest[far]
+    apart[image.core_channel] = image.receive_ticks.min(axis=1)
+    most = np.minimum(span // apart + 2, np.maximum(image.ch_credits, 1) + 1)
+    return 1 << np.ceil(np.log2(np.maximum(most, 2))).astype(np.int64)
 
 
 def _data(image: Image, counters: im.Counters, grid: int) -> Data:
@@ -229,7 +240,7 @@ def _data(image: Image, counters: im.Counters, grid: int) -> Data:
     routes = (image.route_channel - first) | vc
     return Data(
         routes=_own(routes.T, np.uint16), rows=rows.astype(np.int32).reshape(-1),
-        targets=image.syn_target.astype(np.int32), weights=_own(image.syn_weight, np.float32),
+        synapses=_synapses(image),
         h=np.zeros(len(image.unit_column)), unit_bias=_own(image.unit_bias, np.float64),
         unit_always=_own(image.unit_always, np.int64), replay=_own(image.replay, np.float32),
         inputs=_own(image.inputs, np.float32), outputs=counters.outputs,
@@ -239,6 +250,14 @@ def _data(image: Image, counters: im.Counters, grid: int) -> Data:
             "input_offset")},
         **{name: _own(getattr(image, name), np.float64) for name in (
             "unit_threshold", "unit_reset", "unit_zoneout")})
+
+
+def _synapses(image: Image) -> np.ndarray:
+    """Target in the upper half, weight in the lower: one cache line for both."""
+    packed = np.empty((len(image.syn_target), 2), np.int32)
+    packed[:, 0] = np.asarray(image.syn_weight, np.float32).view(np.int32)
+    packed[:, 1] = image.syn_target
+    return packed.view(np.int64).reshape(-1)  # little endian: column 1 is the upper half
 
 
 def _own(array: np.ndarray, kind: Any) -> np.ndarray:

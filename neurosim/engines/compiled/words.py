@@ -9,11 +9,16 @@ from __future__ import annotations
 import operator
 from typing import Any
 
-from llvmlite import ir
+from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
+from numba.core import cgutils
 from numba.core.typing import signature
 from numba.core.typing.templates import AbstractTemplate, infer_global
-from numba.extending import intrinsic, lower_builtin, models, register_model
+from numba.extending import intrinsic as numba_intrinsic
+from numba.extending import lower_builtin, models, register_model
+
+#: Numba gives an intrinsic the typing context itself; callers do not pass it.
+intrinsic: Any = numba_intrinsic
 
 
 class Words(types.Type):
@@ -95,3 +100,29 @@ def float_of(typingctx: Any, word: Any) -> Any:
         return builder.bitcast(args[0], ir.DoubleType())
 
     return types.float64(types.int64), code
+
+
+@intrinsic
+def single_of(typingctx: Any, word: Any) -> Any:
+    """The float32 whose bits are the lower half of an int64, as a float64."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        low = builder.trunc(args[0], ir.IntType(32))
+        return builder.fpext(builder.bitcast(low, ir.FloatType()), ir.DoubleType())
+
+    return types.float64(types.int64), code
+
+
+@intrinsic
+def fetch(typingctx: Any, words: Any, index: Any) -> Any:
+    """Ask for an element's cache line without waiting for it."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        i32 = ir.IntType(32)
+        pointer = builder.bitcast(builder.gep(args[0], [args[1]]), ir.IntType(8).as_pointer())
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, i32, i32, i32])
+        prefetch = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+        builder.call(prefetch, [pointer, i32(0), i32(3), i32(1)])
+        return context.get_dummy_value()
+
+    return types.none(words, types.int64), code
