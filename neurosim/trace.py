@@ -52,8 +52,25 @@ def unpack_columns(rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def in_order(trace: np.ndarray) -> np.ndarray:
-    """The trace sorted by key."""
-    return trace[np.lexsort((trace["rank"], trace["tick"]))]
+    """The trace sorted by key.
+
+    Engines write nearly in order, so a merge sort that finds the ordered runs is quick once each
+    key is one integer, without the bits of a rank that no record uses.
+    """
+    tick, rank = trace["tick"], trace["rank"]
+    port, rest = rank & ((1 << _PORT_BITS) - 1), rank >> _PORT_BITS
+    phase = rest >> (_PART_BITS + _KIND_BITS)
+    rest &= (1 << (_PART_BITS + _KIND_BITS)) - 1
+    key = tick - tick.min(initial=0)
+    span, rests, ports = (int(c.max(initial=0)).bit_length() for c in (key, rest, port))
+    if span + 1 + rests + ports > 63:
+        return trace[np.lexsort((rank, tick))]
+    for column, bits in ((phase, 1), (rest, rests), (port, ports)):
+        key <<= bits
+        key |= column
+    rows = np.ascontiguousarray(trace).view(np.int64).reshape(-1, RECORD.itemsize // 8)
+    # Rows of numbers are gathered several times as fast as records.
+    return np.take(rows, np.argsort(key, kind="stable"), axis=0).view(RECORD)[:, 0]
 
 
 def describe(record: np.void) -> str:
