@@ -66,6 +66,7 @@ def run(name: str, cache: Path | None, threads: int) -> None:
               f"  sparsity {weight_sparsity(model):.3f}  {now.seconds / 60:.1f} min", flush=True)
 
     def phase_done(now: training.Run) -> None:
+        results[:] = [r for r in results if r["phase"] < now.phase]  # killed just after this
         results.append({"phase": now.phase, "minutes": now.seconds / 60,
                         "valid": record(evaluate(model, valid, recipe.window),
                                         weight_sparsity(model)),

@@ -8,6 +8,7 @@ the same command goes on, and the weights of its members as safetensors.
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
 import math
 import os
@@ -159,67 +160,86 @@ def resume(path: Path, models: Ensemble) -> tuple[int, dict[str, Any]]:
     return content["stage"], json.loads(content["record"])
 
 
+class Progress:
+    """The curve of a stage: a quick validation now and then, printed and recorded."""
+
+    def __init__(self, number: int, trainer: Trainer, updates: int, valid: Tensor,
+                 window: int) -> None:
+        self.number, self.trainer, self.updates = number, trainer, updates
+        self.valid, self.window = valid[:20001], window
+        self.begin, self.curve = time.perf_counter(), list[dict[str, Any]]()
+
+    def __call__(self, done: int) -> None:
+        """Score 20,000 validation tokens in 40 parts, in the type of the training's products."""
+        trainer, now = self.trainer, self.trainer.models
+        scores = evaluate(now, self.valid, self.window, 40, now.half)
+        last = self.curve[-1]["update"] if self.curve else 0
+        point: dict[str, Any] = {
+            "update": done, "minutes": (time.perf_counter() - self.begin) / 60,
+            "train": (trainer.total / max(1, done - last)).tolist(),
+            "valid": scores.nll.exp().tolist(),
+            "activity": [[float(r[i].mean()) for r in scores.rates]
+                         for i in range(len(now.members))]}
+        trainer.total.zero_()
+        self.curve.append(point)
+        line = " ".join(f"{v:.1f}" for v in point["valid"])
+        fire = " ".join("/".join(f"{x:.2f}" for x in a) for a in point["activity"][:6])
+        print(f"stage {self.number} {done}/{self.updates} {point['minutes']:.1f} min epoch "
+              f"{trainer.epochs} valid {line} activity {fire}", flush=True)
+
+
+def build(recipe: WordRecipe, device: torch.device) -> Ensemble:
+    """The recipe's networks with their initial weights; on a GPU with bf16 products."""
+    gpu = device.type == "cuda"
+    kernels = importlib.import_module("models.cells_triton" if gpu else "models.cells")
+    return Ensemble(recipe.members, recipe.vocabulary, recipe.layers, recipe.dropout,
+                    recipe.embedding_range, device, torch.bfloat16 if gpu else torch.float32,
+                    kernels, recipe.chunk)
+
+
+def train_stage(recipe: WordRecipe, number: int, models: Ensemble, parts: dict[str, Tensor]
+                ) -> tuple[Ensemble, dict[str, Any]]:
+    """One stage: the networks after it, and its record."""
+    stage = recipe.stages[number]
+    torch.manual_seed(1000 + number)
+    begin = time.perf_counter()
+    models, starts = staged(models, stage, recipe.dropout)
+    text = streams(parts["train"], recipe.batch)
+    trainer = Trainer(models, text, recipe.window, recipe.clip, stage.freeze_embedding)
+    updates = measured_updates(trainer, stage)
+    trainer.total.zero_()
+    progress = Progress(number, trainer, updates, parts["valid"], recipe.window)
+    run_stage(trainer, stage, updates, starts, progress, max(1, updates // 20))
+    minutes = (time.perf_counter() - begin) / 60
+    found = score(models, parts, recipe.window)
+    for m in found:
+        print(f"{m['name']} sparsity {m['operations']['weight_sparsity']:.3f} activity "
+              f"{m['operations']['activity']:.3f} valid {m['valid']['perplexity']:.2f} test "
+              f"{m['test']['perplexity']:.2f}", flush=True)
+    return models, {"stage": number, "updates": updates, "minutes": minutes,
+                    "curve": progress.curve, "epochs": updates * recipe.window / len(text),
+                    "members": found}
+
+
 def train(recipe: WordRecipe, data: Path, out: Path, device: torch.device) -> dict[str, Any]:
     """All stages of a recipe; returns what metrics.json holds."""
     out.mkdir(parents=True, exist_ok=True)
     arrays = np.load(data)
     parts = {k: torch.from_numpy(arrays[k].astype(np.int64)).to(device)
              for k in ("train", "valid", "test")}
-    text = streams(parts["train"], recipe.batch)
-    gpu = device.type == "cuda"
-    kernels: Any = __import__("models.cells_triton" if gpu else "models.cells", fromlist=["x"])
-    models = Ensemble(recipe.members, recipe.vocabulary, recipe.layers, recipe.dropout,
-                      recipe.embedding_range, device, torch.bfloat16 if gpu else torch.float32,
-                      kernels, recipe.chunk)
+    models = build(recipe, device)
     record: dict[str, Any] = {"recipe": asdict(recipe), "torch": torch.__version__, "stages": []}
     first, checkpoint = 0, out / "checkpoint.pt"
     if checkpoint.exists():
         first, record = resume(checkpoint, models)
     for number in range(first, len(recipe.stages)):
-        stage = recipe.stages[number]
-        torch.manual_seed(1000 + number)
-        begin = time.perf_counter()
-        models, starts = staged(models, stage, recipe.dropout)
-        trainer = Trainer(models, text, recipe.window, recipe.clip, stage.freeze_embedding)
-        updates = measured_updates(trainer, stage)
-        curve: list[dict[str, Any]] = []
-
-        def report(done: int, trainer: Trainer = trainer, curve: list[dict[str, Any]] = curve,
-                   begin: float = begin, updates: int = updates, number: int = number) -> None:
-            now = trainer.models
-            scores = evaluate(now, parts["valid"][:20001], recipe.window, 40, now.half)
-            curve.append({"update": done, "minutes": (time.perf_counter() - begin) / 60,
-                          "train": (trainer.total / max(1, _since(curve, done))).tolist(),
-                          "valid": scores.nll.exp().tolist(),
-                          "activity": [[float(r[i].mean()) for r in scores.rates]
-                                       for i in range(len(now.members))]})
-            trainer.total.zero_()
-            line = " ".join(f"{v:.1f}" for v in curve[-1]["valid"])
-            fire = " ".join("/".join(f"{x:.2f}" for x in a) for a in curve[-1]["activity"][:6])
-            print(f"stage {number} {done}/{updates} {curve[-1]['minutes']:.1f} min epoch "
-                  f"{trainer.epochs} valid {line} activity {fire}", flush=True)
-
-        trainer.total.zero_()
-        run_stage(trainer, stage, updates, starts, report, max(1, updates // 20))
-        minutes = (time.perf_counter() - begin) / 60
-        if number == len(recipe.stages) - 1:
-            export(models, out)
-        record["stages"].append({
-            "stage": number, "updates": updates, "minutes": minutes, "curve": curve,
-            "epochs": updates * recipe.window / len(text),
-            "members": score(models, parts, recipe.window)})
+        models, found = train_stage(recipe, number, models, parts)
+        record["stages"].append(found)
         save(checkpoint, number + 1, models, record)
         (out / "metrics.json").write_text(json.dumps(record, indent=1))
-        for m in record["stages"][-1]["members"]:
-            print(f"{m['name']} sparsity {m['operations']['weight_sparsity']:.3f} activity "
-                  f"{m['operations']['activity']:.3f} valid {m['valid']['perplexity']:.2f} test "
-                  f"{m['test']['perplexity']:.2f}", flush=True)
-        print(f"stage {number} done, {(time.perf_counter() - begin) / 60:.2f} min", flush=True)
+        print(f"stage {number} done, {found['minutes']:.2f} min", flush=True)
+    export(models, out)
     return record
-
-
-def _since(curve: list[dict[str, Any]], done: int) -> int:
-    return done - (curve[-1]["update"] if curve else 0)
 
 
 def main(arguments: list[str] | None = None) -> int:
