@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from neurosim.engines import reference
 from neurosim.engines.outcome import INTERRUPTED
 from neurosim.lower import SyncPlan
 from neurosim.measure.partial import finished_steps
+from tests.engines.conftest import ENGINES
 from tests.engines.machines import mesh, small_image
 
 LONG = """
@@ -26,7 +26,7 @@ network: {synthetic: {layers: [64, 64], inputs: 16, weight_sparsity: 0.5, activi
 workload: {steps: 100000}
 chip: {use: mesh, set: {topology.width: 3, topology.height: 3}}
 sync: SYNC
-engine: simpy
+engine: ENGINE
 """
 
 
@@ -38,7 +38,8 @@ def test_finished_steps_are_those_of_the_whole_run(plan: SyncPlan) -> None:
     """What an interrupted run calls finished is what the whole run has, wherever it stopped."""
     image = small_image(3, plan, chip=mesh(3, 2, 2), sizes=(24, 16), inputs=6, steps=24,
                         cores=(5, 4))
-    whole = reference.run(image).counters
+    run = ENGINES["simpy"]
+    whole = run(image).counters
     stops = 0
     for after in range(1, 40, 6):
         calls = 0
@@ -49,7 +50,7 @@ def test_finished_steps_are_those_of_the_whole_run(plan: SyncPlan) -> None:
             assert tick > 0 and events > 0
             return calls >= after
 
-        outcome = reference.run(image, progress=stop)
+        outcome = run(image, progress=stop)
         if outcome.status != INTERRUPTED:
             break
         stops += 1
@@ -60,9 +61,23 @@ def test_finished_steps_are_those_of_the_whole_run(plan: SyncPlan) -> None:
     assert stops >= 2
 
 
-def start(folder: Path, sync: str) -> subprocess.Popen[str]:
+def test_the_compiled_engine_stops_as_well() -> None:
+    """It looks up after some hundred thousand decisions, so the run must be longer than that."""
+    image = small_image(3, SyncPlan("dataflow"), chip=mesh(3, 2, 2), sizes=(48, 32), inputs=6,
+                        steps=400, cores=(5, 4))
+    run = ENGINES["compiled"]
+    whole = run(image).counters
+    outcome = run(image, progress=lambda done, tick, events: tick > 0 and events > 0)
+    assert outcome.status == INTERRUPTED
+    n = finished_steps(image, outcome.counters)
+    assert 0 < n < 400
+    for name in ("outputs", "host_values", "step_offer", "step_deliver", "step_layer"):
+        assert np.array_equal(getattr(outcome.counters, name)[:n], getattr(whole, name)[:n])
+
+
+def start(folder: Path, sync: str, engine: str) -> subprocess.Popen[str]:
     scenario = folder / "long.yaml"
-    scenario.write_text(LONG.replace("SYNC", sync))
+    scenario.write_text(LONG.replace("SYNC", sync).replace("ENGINE", engine))
     command = [sys.executable, "-m", "neurosim", "run", str(scenario), "-o", str(folder / "out")]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
                             env={**os.environ, "PYTHONUNBUFFERED": "1"})
@@ -83,9 +98,9 @@ def ask(process: subprocess.Popen[str], steps: int) -> str:
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGUSR1"), reason="no SIGUSR1 on this system")
-@pytest.mark.parametrize("sync", ["barrier", "dataflow"])
-def test_state_and_interrupt(tmp_path: Path, sync: str) -> None:
-    process = start(tmp_path, sync)
+@pytest.mark.parametrize(("sync", "engine"), [("barrier", "simpy"), ("dataflow", "compiled")])
+def test_state_and_interrupt(tmp_path: Path, sync: str, engine: str) -> None:
+    process = start(tmp_path, sync, engine)
     try:
         line = ask(process, steps=10)
         assert "simulated in" in line and "events/s" in line and "of 100000" in line
