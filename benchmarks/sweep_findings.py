@@ -2,7 +2,8 @@
 
     neurosim sweep scenarios/sweep_family.yaml -o results/sweep_family
     neurosim plot results/sweep_family -o docs/pictures/sweep_family
-    python benchmarks/sweep_findings.py results/sweep_family
+    neurosim sweep scenarios/sweep_family_sync.yaml -o results/sweep_family_sync
+    python benchmarks/sweep_findings.py results/sweep_family results/sweep_family_sync
 
 Replaces what stands between the page's markers by tables; the sentences around them are a person's.
 """
@@ -103,17 +104,36 @@ def traffic(rows: Rows) -> str:
                      "busiest link, % of the time"], found)
 
 
+def handshake(rows: Rows) -> str:
+    """Barrier and dataflow side by side."""
+    found = []
+    for (zeros, cores), own in analysis.group(
+            rows, lambda row: (row[WEIGHTS], row[CORES])).items():
+        by = {row["sync"]: row for row in own}
+        cells = [[f"{1e6 * by[s][INTERVAL]:.0f}", f"{1e6 * by[s][LATENCY]:.0f}",
+                  f"{1e6 * by[s][ENERGY]:.0f}",
+                  f"{by[s]['traffic.deliveries'] / by[s]['steps'] / cores:.0f}",
+                  f"{by[s]['realisation.interval']:.2f}"] for s in ("barrier", "dataflow")]
+        found.append([f"{zeros} %", str(cores),
+                      *(f"{a} / {b}" for a, b in zip(*cells, strict=True))])
+    return markdown(["zero weights", "cores", "interval, us", "latency, us", "energy, uJ",
+                     "packets a core and step", "realised (interval)"], found)
+
+
 PARTS = {"fits": fits, "scaling": scaling, "energy": energy, "realised": realised,
          "traffic": traffic}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path, help="results of scenarios/sweep_family.yaml")
-    rows = read_csv(parser.parse_args().folder / "table.csv")[1]
+    parser.add_argument("family", type=Path, help="results of scenarios/sweep_family.yaml")
+    parser.add_argument("sync", type=Path, help="results of scenarios/sweep_family_sync.yaml")
+    folders = parser.parse_args()
+    rows = read_csv(folders.family / "table.csv")[1]
     text = PAGE.read_text(encoding="utf-8")
     for name, part in PARTS.items():
         text = filled(text, name, part(rows))
+    text = filled(text, "handshake", handshake(read_csv(folders.sync / "table.csv")[1]))
     PAGE.write_text(text, encoding="utf-8")
 
 
