@@ -113,12 +113,23 @@ def _as_dict(value: Any) -> dict[str, Any]:
 
 
 def floorplan(chip: Chip) -> dict[str, Any]:
-    """Where the chip's tiles, holes and host are: enough to draw it."""
-    mesh = chip.topology
+    """Where the tiles of all chips, the holes and the host are: enough to draw them.
+
+    ``without``: tiles that have a router but no cores; ``missing``: places without a router.
+    """
+    arrays, mesh = chip.noc_arrays, chip.topology
+    first = arrays.router_xy.min(axis=0)
+    width, height = (arrays.router_xy.max(axis=0) - first + 1).tolist()
+    tiles = [tuple(xy) for xy in arrays.router_xy.tolist()]
+    cored = {tiles[r] for r in arrays.core_router.tolist()}
+    every = [(x, y) for y in range(int(first[1]), int(first[1]) + height)
+             for x in range(int(first[0]), int(first[0]) + width)]
     return {
-        "width": mesh.width, "height": mesh.height, "first": list(mesh.first),
-        "cores_per_tile": mesh.cores_per_tile, "host": list(mesh.host),
-        "without": [list(tile) for tile in mesh.without],
+        "width": width, "height": height, "first": first.tolist(),
+        "cores_per_tile": mesh.cores_per_tile,
+        "host": arrays.router_xy[arrays.host_router].tolist(),
+        "without": [list(tile) for tile in sorted(set(tiles) - cored)],
+        "missing": [list(tile) for tile in sorted(set(every) - set(tiles))],
         "router_at_holes": mesh.router_at_holes,
     }
 

@@ -21,6 +21,8 @@ _SIDE = 0.66
 #: Offset of the two directions of a link from its middle line, and the arrows' half width.
 _LANE, _HALF = 0.09, 0.05
 Tile = tuple[int, int]
+#: From a tile to its neighbour, by the direction of the link.
+_STEPS = {"E": (1, 0), "NE": (1, 1), "N": (0, 1), "W": (-1, 0), "SW": (-1, -1), "S": (0, -1)}
 
 
 def floorplan(result: Result) -> Figure | None:
@@ -91,9 +93,10 @@ def _draw_tiles(axes: Axes, plan: dict[str, Any], points: float) -> None:
     from matplotlib.patches import Rectangle
 
     holes = {tuple(tile) for tile in plan["without"]}
+    missing = {tuple(tile) for tile in plan["missing"]}
     for tile in _tiles(plan):
         hole = tile in holes
-        if hole and not plan["router_at_holes"]:
+        if tile in missing:
             continue
         corner = (tile[0] - _SIDE / 2, tile[1] - _SIDE / 2)
         axes.add_patch(Rectangle(
@@ -175,9 +178,13 @@ def _draw_links(axes: Axes, result: Result) -> Any:
 
 
 def _arrow(row: np.void) -> np.ndarray:
-    """Corners of an arrow from one tile's edge to the next one's, keeping to its right."""
+    """Corners of an arrow from one tile's edge to the next one's, keeping to its right; where the
+    link wraps around, a stub that leaves the picture."""
     start = np.array([row["from_x"], row["from_y"]], float)
     way = np.array([row["to_x"], row["to_y"]], float) - start
+    step = _STEPS.get(str(row["direction"]))
+    if step is not None and tuple(way) != step:
+        way = np.array(step, float) * (_SIDE / 2 + 0.6)
     length = float(np.hypot(*way))
     ahead = way / length
     right = np.array([ahead[1], -ahead[0]])
