@@ -23,7 +23,7 @@ from neurosim.chip import Chip, load_chip
 from neurosim.chip.bounds import End, at_range_end
 from neurosim.engines import select
 from neurosim.engines.outcome import INTERRUPTED, Outcome, Watcher, raise_unless_finished
-from neurosim.errors import UserError
+from neurosim.errors import SimulationError, UserError
 from neurosim.image import Image
 from neurosim.lower import SyncPlan, lower_network, lower_traffic
 from neurosim.mapping import map_network
@@ -129,6 +129,8 @@ def simulate(prepared: Prepared, engine: str | None = None,
         raise_unless_finished(image, outcome)
         if outcome.status == INTERRUPTED:
             return _partial(prepared, name, outcome, {"started": started, "seconds": seconds})
+        if image.n_sources and not prepared.chip.noc.check_deadlock:
+            _refuse_deadlocked_traffic(prepared.chip, image, outcome)
         task = _task(prepared, outcome.counters.host_values, progress, share)
         result = measure(
             name=scenario.name, scenario_sha256=scenario.sha256, resolved=scenario.resolved(),
@@ -155,6 +157,21 @@ def _watcher(name: str, image: Image, progress: Progress) -> Watcher:
         return progress(done, max(image.steps, 1), f"simulating ({name}){speed}")
 
     return watch
+
+
+def _refuse_deadlocked_traffic(chip: Chip, image: Image, outcome: Outcome) -> None:
+    """Sources offer packets for ever, so that an engine never sees traffic stand still; where the
+    routes have a cycle and deliveries have ended, it does."""
+    from neurosim.chip.deadlock import name_cycle, unicast_cycle
+    from neurosim.measure.traffic import silent_since
+
+    silent = silent_since(image, outcome.counters)
+    cycle = None if silent is None else unicast_cycle(chip.routes)
+    if cycle is not None:
+        raise SimulationError(
+            "chip.noc.routing", f"deadlock: nothing arrived after cycle {silent}, with "
+            f"{outcome.counters.in_flight} packets in the network, whose routes wait in a circle: "
+            f"{name_cycle(chip.routes, cycle)}", "noc.check_deadlock: true, which names it before")
 
 
 def _partial(prepared: Prepared, name: str, outcome: Outcome, wall: dict[str, float]) -> Result:

@@ -9,12 +9,14 @@ import numpy as np
 
 from neurosim.image import (
     ACK,
+    BATCHES,
     DEST_FIXED,
     DEST_HOTSPOT,
     EVENT,
     HISTOGRAM_BINS,
     MARKER,
     TRAFFIC,
+    Counters,
     Image,
 )
 from neurosim.measure.facts import Facts
@@ -110,6 +112,18 @@ def source_traffic(facts: Facts) -> dict[str, Any]:
         "offered_rate": int(counters.source_offered.sum()) / (nodes * span),
         "accepted_rate": int(counters.sink_delivered.sum()) / (nodes * span),
     }
+
+
+def silent_since(image: Image, counters: Counters) -> int | None:
+    """NoC cycle after which nothing arrived any more, if that is a quarter of the measured time or
+    more while packets were in the network; else None."""
+    arrived = np.flatnonzero(counters.latency_count)
+    last = int(arrived[-1]) if len(arrived) else -1
+    if counters.in_flight == 0 or last >= 3 * BATCHES // 4:
+        return None
+    span = (int(image.end_tick) - int(image.traffic_warmup_tick)) // int(image.clock_period[0])
+    warmup = int(image.traffic_warmup_tick) // int(image.clock_period[0])
+    return warmup + span * (last + 1) // BATCHES
 
 
 def _batch_interval(facts: Facts, cycle: int) -> list[float] | None:

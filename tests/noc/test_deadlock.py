@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+import neurosim
 from neurosim.chip import load_chip
 from neurosim.engines.outcome import FINISHED, STUCK, raise_unless_finished
 from neurosim.errors import ScenarioError, SimulationError
@@ -55,3 +56,27 @@ def test_with_two_virtual_channels_the_same_machine_runs_through(engine: Any) ->
     outcome = engine(broadcast(ring(virtual_channels=2)))
     assert outcome.status == FINISHED
     assert outcome.counters.in_flight == 0
+
+
+TRAFFIC = """\
+name: ring
+workload:
+  traffic: {{pattern: uniform, rate: 0.9, packet_flits: 1, cycles: 4000}}
+chip:
+  use: mesh
+  set:
+    topology: {{kind: ring, width: 8, height: 1}}
+    noc: {{buffer_flits: 1, virtual_channels: {vcs}, check_deadlock: false}}
+"""
+
+
+def test_traffic_that_stands_still_is_a_deadlock_too(tmp_path: Any) -> None:
+    """Sources never end, but deliveries do: the run is refused, naming the cycle of routes."""
+    path = tmp_path / "ring.yaml"
+    path.write_text(TRAFFIC.format(vcs=1))
+    with pytest.raises(SimulationError, match="nothing arrived after cycle") as caught:
+        neurosim.run(path)
+    tiles = re.findall(r"\[(\d), 0\]", caught.value.why)
+    assert sorted(map(int, set(tiles))) == list(range(SIZE))
+    path.write_text(TRAFFIC.format(vcs=2))
+    assert neurosim.run(path).data["traffic"]["accepted_rate"] > 0.05

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from neurosim.chip import load_chip
+from neurosim.engines import select
 from neurosim.lower import lower_traffic
 from neurosim.noc import saturation_bound
 
@@ -64,6 +65,14 @@ def test_fifo_mesh_saturates_where_cycle_accurate_simulators_do(engine: Any) -> 
     rate = accepted(engine, image(8, 8, "uniform", rate=0.39, cycles=400, warmup=400))
     assert rate == pytest.approx(0.373, abs=0.01)
     assert rate < saturation_bound(image(8, 8, "uniform"))
+
+
+def test_fifo_mesh_throughput_over_a_long_window() -> None:
+    """The same on the fast engine, over 10,000 cycles, at the load and beyond."""
+    for rate in (0.373, 0.4, 0.6):
+        lowered = image(8, 8, "uniform", rate=rate, cycles=10_000, warmup=2_000)
+        run = select("auto", lowered)[1]
+        assert accepted(run, lowered) == pytest.approx(0.373, abs=0.01)
 
 
 def test_transpose_saturates_at_its_bound(engine: Any) -> None:
