@@ -101,7 +101,7 @@ def _predict(run: Traced, explained: Explained) -> list[Prediction]:
             found.append(predict(explained.graph, change, lambda texts: _lower(run, texts)))
         except (UserError, ValueError):  # this machine cannot be changed in that way
             continue
-    return sorted(found, key=lambda prediction: prediction.relative)
+    return sorted(found, key=lambda p: p.interval_relative if p.overlapping else p.relative)
 
 
 def _lower(run: Traced, overrides: Sequence[str]) -> Image:
@@ -125,9 +125,11 @@ def _print_predictions(predictions: list[Prediction]) -> None:
     if not predictions:
         return
     print()
-    print_table(("what if", "latency", "change", "--set"), [
-        (p.change.name, si(p.after_s, "s"), _change(p.relative), " ".join(p.change.overrides))
-        for p in predictions])
+    print_table(("what if", "latency", "change", "interval", "change", "--set"), [
+        (p.change.name, si(p.after_s, "s"), _change(p.relative), si(p.interval_after_s, "s"),
+         _change(p.interval_relative), " ".join(p.change.overrides)) for p in predictions])
+    if predictions[0].overlapping:
+        print("steps overlap: latency holds waits for earlier steps too, so compare intervals")
 
 
 def _check(run: Traced, predictions: list[Prediction]) -> None:
@@ -139,8 +141,12 @@ def _check(run: Traced, predictions: list[Prediction]) -> None:
     lines = []
     for p in predictions:
         result = pipeline.run(_changed(run, p.change.overrides))
-        measured = result["latency_s.per_step_mean"]
-        lines.append((p.change.name, si(p.after_s, "s"), si(measured, "s"),
-                      _change(p.after_s / measured - 1)))
+        line = [p.change.name]
+        for predicted, key in ((p.after_s, "per_step_mean"), (p.interval_after_s, "interval_mean")):
+            measured = result[f"latency_s.{key}"]
+            line += [si(predicted, "s"), si(measured, "s"),
+                     _change(predicted / measured - 1) if measured else "-"]
+        lines.append(line)
     print()
-    print_table(("checked by running", "predicted", "measured", "error"), lines)
+    print_table(("checked by running", "latency", "measured", "error", "interval", "measured",
+                 "error"), lines)

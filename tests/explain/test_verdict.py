@@ -65,6 +65,8 @@ def test_predictions_hold_when_run(name: str) -> None:
         result = pipeline.run(load_scenario(SCENARIOS / f"{name}.yaml", overrides))
         measured = result["latency_s.per_step_mean"]
         assert prediction.after_s == pytest.approx(measured, rel=WITHIN), prediction.change.name
+        interval = result["latency_s.interval_mean"]
+        assert prediction.interval_after_s == pytest.approx(interval, rel=WITHIN)
 
 
 def test_the_most_that_mending_can_buy() -> None:
