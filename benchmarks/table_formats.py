@@ -59,12 +59,15 @@ def main() -> None:
                     values = [point[j] / columns for point in curves[name, columns]]
                     axes[i, j].plot(SPARSITY, values, color=colour, linestyle=style, label=name)
                     axes[i, j].set_yscale("log")
+                    axes[i, j].yaxis.set_major_formatter(lambda value, _: f"{value:g}")
                     axes[i, j].grid(True, axis="y")
                     axes[0, j].set_title(("bytes", "cycles")[j] + " of a row, per column")
             axes[i, 0].set_ylabel(f"{columns} columns")
         for j in range(2):
             axes[1, j].set_xlabel("weight sparsity")
-        axes[0, 1].legend(fontsize=7)
+        axes[1, 0].plot([], [], color=VERMILION, linestyle="--", label="dense, 4 lanes")
+        axes[1, 0].plot([], [], color=VERMILION, linestyle=":", label="dense, 64 lanes")
+        axes[1, 0].legend(fontsize=8, loc="lower left")
     save(figure, PAGE.parent, "table-formats")
     PAGE.write_text(page(curves), encoding="utf-8")
 
