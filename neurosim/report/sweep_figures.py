@@ -176,7 +176,8 @@ class Energy:
 def energy(data: Energy) -> Figure:
     """Energy of a step by component: in joules with the range of the total, and as shares."""
     with style.look():
-        figure = style.new_figure(max(5.5, 2.4 + 0.42 * len(data.names)), 5.0)
+        names = 0.055 * max(map(len, data.names)) if len(data.names) > 8 else 0.2
+        figure = style.new_figure(max(5.5, 2.4 + 0.42 * len(data.names)), 4.6 + names)
         top, bottom = figure.subplots(2, 1, sharex=True)
         totals = data.joules.sum(axis=1)
         factor, prefix = style.scale(float(totals.max()))
@@ -193,7 +194,7 @@ def energy(data: Energy) -> Figure:
             axes.grid(axis="y")
         for place, (least, most) in zip(where, data.ranges, strict=True):
             top.vlines(place, least * factor, most * factor, color=style.DARK, linewidth=1.0)
-        top.set_ylabel(f"energy of a step ({prefix}J)\nline: range of the constants")
+        top.set_ylabel(f"energy of a step ({prefix}J)")
         bottom.set_ylabel("share (%)")
         bottom.set_ylim(0, 100)
         bottom.set_xticks(where, list(data.names), rotation=90 if len(where) > 8 else 0,

@@ -68,7 +68,8 @@ def lines(data: Lines) -> Figure:
             factor, prefix = _row_scale(row)
             for c, panel in enumerate(row):
                 axes = grid[r][c]
-                _draw_panel(axes, panel, factor, data)
+                _draw_panel(axes, panel, factor)
+                _scales(axes, row, panel, data)
                 if c == 0:
                     unit = f" ({prefix}{panel.unit})" if prefix + panel.unit else ""
                     axes.set_ylabel(f"{panel.measure}\n{unit.strip()}")
@@ -107,7 +108,7 @@ def _row_scale(row: Sequence[Panel]) -> tuple[float, str]:
     return style.scale(max(values))
 
 
-def _draw_panel(axes: Axes, panel: Panel, factor: float, data: Lines) -> None:
+def _draw_panel(axes: Axes, panel: Panel, factor: float) -> None:
     n = len(panel.lines)
     for i, line in enumerate(panel.lines):
         colour = series_colour(i, n)
@@ -124,13 +125,13 @@ def _draw_panel(axes: Axes, panel: Panel, factor: float, data: Lines) -> None:
     if panel.ideal is not None:
         axes.plot(panel.ideal[0], np.asarray(panel.ideal[1]) * factor, color=style.MIDDLE,
                   linestyle=(0, (2, 2)), linewidth=1.0)
-    _scales(axes, panel, data)
 
 
-def _scales(axes: Axes, panel: Panel, data: Lines) -> None:
+def _scales(axes: Axes, row: Sequence[Panel], panel: Panel, data: Lines) -> None:
+    """Scales of a panel; the panels of a row share theirs upward."""
     from matplotlib.ticker import NullLocator
 
-    values = [y for line in panel.lines for y in line.y if y > 0]
+    values = [y for each in row for line in each.lines for y in line.y if y > 0]
     if values and max(values) > 3 * min(values):
         plain_log(axes, "y")
     elif values:
@@ -139,7 +140,7 @@ def _scales(axes: Axes, panel: Panel, data: Lines) -> None:
     if data.log_x and places:
         axes.set_xscale("log")
         shown = _apart(places)
-        axes.set_xticks(shown, [f"{x:g}" for x in shown])
+        axes.set_xticks(shown, [f"{x:.3g}" for x in shown])
         axes.xaxis.set_minor_locator(NullLocator())
     elif data.ticks:
         axes.set_xticks(range(len(data.ticks)), list(data.ticks))
@@ -180,4 +181,4 @@ def _legend(figure: Figure, grid: Any, data: Lines) -> None:
     named = [handle for name, handle in handles.items() if name]
     if named or extra:
         figure.legend(handles=[*named, *extra], title=data.legend or None, alignment="left",
-                      loc="outside right upper")
+                      loc="outside right center")

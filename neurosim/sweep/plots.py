@@ -15,7 +15,8 @@ from neurosim.sweep.table import Row, csv_text, read_csv, write_text
 #: Name -> what makes the record, what draws it, what it shows, why it may be missing.
 PICTURES: dict[str, tuple[Callable[[views.Study], Any], Callable[[Any], Any], str, str]] = {
     "scaling": (views.scaling, sweep_lines.lines,
-                "latency, energy, energy-delay and traffic along the cores", "no axis varies"),
+                "latency, energy, energy-delay and traffic along the cores",
+                "no two points differ in one axis alone"),
     "heat": (views.heat, sweep_figures.heat,
              "latency and energy over weight and activity sparsity",
              "needs an axis that moves weight sparsity and one that moves activity"),

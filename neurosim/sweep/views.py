@@ -77,7 +77,7 @@ def text(value: Any) -> str:
         return f"{value:.4g}"
     if isinstance(value, str) and ("/" in value or value.endswith((".safetensors", ".npz"))):
         return PurePath(value).stem
-    return str(value)
+    return str(value).removeprefix("kind=")
 
 
 def point_name(row: Row, axes: Sequence[str]) -> str:
@@ -132,7 +132,7 @@ def scaling(data: Study) -> Lines | None:
     by_number = all(analysis.is_number(row[axis]) for row in rows)
     places = analysis.levels(rows, axis)
     facets = _some(analysis.levels(rows, facet), MOST_FACETS) if facet else [None]
-    panels = []
+    panels, cores = [], axis == CORES
     for measure in measures:
         line = []
         for value in facets:
@@ -140,13 +140,23 @@ def scaling(data: Study) -> Lines | None:
             name = "" if facet is None else f"{short(facet)} {text(value)}"
             line.append(_panel(here, axis, series, measure, name, None if by_number else places))
         panels.append(line)
-    cores = axis == CORES
-    positive = by_number and min(places) > 0 and max(places) >= 4 * min(places)
+    if not any(len(line.x) > 1 for row in panels for panel in row for line in panel.lines):
+        return None  # a sample: no two points differ in one axis alone
+    log = by_number and (cores or _geometric(places))
     what = "what more cores bring" if cores else f"along {short(axis)}"
     below = ", ".join(filter(None, [caption(rows), at]))
     return Lines(f"{data.name}: {what}", below, "cores (number)" if cores else short(axis),
-                 short(series) if series else "", panels, positive,
+                 short(series) if series else "", panels, log,
                  () if by_number else [text(place) for place in places])
+
+
+def _geometric(places: Sequence[float]) -> bool:
+    """Whether places are more evenly spread by ratio than by distance."""
+    if min(places) <= 0 or len(places) < 3:
+        return False
+    steps = [np.diff(places), np.diff(np.log(places))]
+    uneven = [float(np.std(step) / np.mean(step)) for step in steps]
+    return uneven[1] < uneven[0]
 
 
 def _along(data: Study) -> str | None:
@@ -282,7 +292,8 @@ def energy(data: Study) -> Energy | None:
     names = [" / ".join(text(row[axis]) for axis in shown) for row in rows]
     order = ", fewer operations to the right" if data.weight or data.activity else ""
     return Energy(f"{data.name}: where the energy goes",
-                  ", ".join(filter(None, [caption(rows), at])), names,
+                  ", ".join(filter(None, [caption(rows), at, "lines: range of the constants"])),
+                  names,
                   " / ".join(short(axis) for axis in shown) + order, joules, ranges)
 
 
