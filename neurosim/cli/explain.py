@@ -40,7 +40,7 @@ def explain(
         if not len(explained.path.step):
             raise ScenarioError("workload", "no step or packet was finished, so none has a path",
                                 "a run with finished steps", Location(source, 1, 1))
-        data = explained.data()
+        data = explained.data(mend=True)
         _print_path(run, data, rows)
         predictions = _predict(run, explained)
     _print_predictions(predictions)

@@ -20,6 +20,8 @@ from neurosim.mapping.model import Mapping
 
 #: Longest tables of places.
 MOST_ROWS = 20
+#: Records up to which the next-longest paths are looked for unasked: they take a kilobyte each.
+MOST_RECORDS = 5_000_000
 #: Steps that are listed one by one; tables and means are over all.
 MOST_STEPS = 1000
 
@@ -41,8 +43,13 @@ class Explained:
             self._graph = build(self.records)
         return self._graph
 
-    def data(self) -> dict[str, Any]:
-        """Plain data: ``critical_path`` of result.json (docs/reference/critical-path.md)."""
+    def data(self, mend: bool | None = None) -> dict[str, Any]:
+        """Plain data: ``critical_path`` of result.json (docs/reference/critical-path.md).
+
+        Args:
+            mend: look for the next-longest paths (default: up to :data:`MOST_RECORDS`).
+        """
+        mend = len(self.records) <= MOST_RECORDS if mend is None else mend
         path, hertz = self.path, self.image.tick_hz
         steps = max(1, len(path.step))
 
@@ -67,5 +74,5 @@ class Explained:
             "by_place": rows(table.by_place(path, self.places)),
             "verdicts": [asdict(v) for v in verdicts(self.records, path, self.chip, self.places)],
             "mending": [{"name": m.name, "share": m.share, "latency_s": m.latency / hertz}
-                        for m in mends(self.graph, path, self.places)],
+                        for m in (mends(self.graph, path, self.places) if mend else [])],
         }
