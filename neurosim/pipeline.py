@@ -126,7 +126,10 @@ def simulate(prepared: Prepared, engine: str | None = None,
         started = time.time()
         outcome = run_engine(image, want_trace="trace" in scenario.record, progress=report)
         seconds = time.time() - started
-        raise_unless_finished(image, outcome)
+        try:
+            raise_unless_finished(image, outcome)
+        except SimulationError as error:
+            raise _with_route_cycle(prepared.chip, error) from None
         if outcome.status == INTERRUPTED:
             return _partial(prepared, name, outcome, {"started": started, "seconds": seconds})
         if image.n_sources and not prepared.chip.noc.check_deadlock:
@@ -157,6 +160,18 @@ def _watcher(name: str, image: Image, progress: Progress) -> Watcher:
         return progress(done, max(image.steps, 1), f"simulating ({name}){speed}")
 
     return watch
+
+
+def _with_route_cycle(chip: Chip, error: SimulationError) -> SimulationError:
+    """A deadlock of routes that were not checked also names the cycle that a check would have."""
+    from neurosim.chip.deadlock import name_cycle, tree_cycle
+
+    cycle = None if chip.noc.check_deadlock or "deadlock" not in error.why \
+        else tree_cycle(chip.routes)
+    if cycle is None:
+        return error
+    named = f"{error.why}; the routes form the cycle {name_cycle(chip.routes, cycle)}"
+    return SimulationError(error.key, named, error.allowed)
 
 
 def _refuse_deadlocked_traffic(chip: Chip, image: Image, outcome: Outcome) -> None:

@@ -3,8 +3,8 @@
 ``xy`` goes along x, then y; ``yx`` the other way round; ``west_first`` along x first only to the
 west, else along y, then east (the deterministic member of Glass and Ni's turn model, ISCA 1992).
 On triangular tori the diagonal comes before both.  Wrapped dimensions are taken the shorter way
-round, the positive one where both are as long.  Between chips, a packet goes to its chip's gateway,
-from gateway to gateway, and from the last gateway to its tile.
+round, where both are as long by turns from router to router.  Between chips, a packet goes to its
+chip's gateway, from gateway to gateway, and from the last gateway to its tile.
 """
 
 from __future__ import annotations
@@ -53,20 +53,26 @@ class Compass:
             port = np.where(dx * dy > 0, diagonal, port)
         return np.where((dx == 0) & (dy == 0), -1, port)
 
-    def shortest(self, delta: np.ndarray) -> np.ndarray:
-        """Differences [..., 2] by the shortest way round.
+    def shortest(self, at: np.ndarray, to: np.ndarray) -> np.ndarray:
+        """Differences [..., 2] from places ``at`` to places ``to`` by the shortest way round.
 
-        Ties go to more diagonal hops, then to more along the first dimension, then to positive
-        ones.  A hop takes equally from all of these, so that the choice made at the source stays
+        Half way round, tori and rings go by the sum of the coordinates of ``at``, which is where
+        the dimension begins: after one hop there is no tie any more.
+
+        On triangular tori ties go to more diagonal hops, then to more along the first dimension,
+        then to positive ones.  A hop takes equally from all of these, so that the choice made at the source stays
         the choice on the way, and the order of dimensions holds from end to end.
         """
+        delta = to - at
         if not self.around:
             return delta
         (w, aside), (above, h) = self.around
         if aside == above == 0 and "NE" not in self.directions:  # each dimension on its own
             size = np.array([w, h])
             half = (size - 1) // 2
-            return (delta + half) % size - half
+            short = (delta + half) % size - half
+            odd = at.sum(axis=-1, keepdims=True) % 2 == 1
+            return np.where((2 * short == size) & odd, -short, short)
         best, best_key = delta, self._rank(delta)
         for shift in lattice(self.around)[1:]:
             other = delta + np.array(shift)
@@ -97,7 +103,7 @@ def dimension_order(topology: Topology, order: str, router_xy: np.ndarray,
     tiles = Compass(TRIANGULAR if triangular else DIRECTIONS, around, order)
 
     def within(at: np.ndarray, to: np.ndarray) -> np.ndarray:
-        port = tiles.port(tiles.shortest(router_xy[to] - router_xy[at]))
+        port = tiles.port(tiles.shortest(router_xy[at], router_xy[to]))
         return np.where((port >= 0) & (neighbours[at, port] < 0), -1, port)
 
     if topology.chips is None:
@@ -118,7 +124,7 @@ def dimension_order(topology: Topology, order: str, router_xy: np.ndarray,
         gateway = gateway_of_chip[chip[at]]
         port = within(at, np.where(home, to, gateway))
         leaves = ~home & (at == gateway)
-        hop = between.port(between.shortest(chip_xy[to[leaves]] - chip_xy[at[leaves]]))
+        hop = between.port(between.shortest(chip_xy[at[leaves]], chip_xy[to[leaves]]))
         hop = np.where(hop >= 0, hop + len(DIRECTIONS), -1)
         missing = (hop >= 0) & (neighbours[at[leaves], hop] < 0)
         result = port.copy()

@@ -147,7 +147,7 @@ def test_reserved_cores_of_every_chip_come_last():
 
 @pytest.mark.parametrize(
     ("kind", "width", "height", "cycle"),
-    [("ring", 5, 1, 5), ("torus", 4, 4, 4), ("triangular_torus", 5, 5, 5)],
+    [("ring", 5, 1, 5), ("torus", 5, 5, 5), ("triangular_torus", 5, 5, 5)],
 )
 def test_one_virtual_channel_is_too_few_and_the_cycle_is_named(kind, width, height, cycle):
     with pytest.raises(ScenarioError, match="can deadlock") as caught:

@@ -14,11 +14,11 @@ from neurosim.errors import ScenarioError, SimulationError
 from neurosim.lower import SyncPlan
 from tests.engines.machines import small_image
 
-SIZE = 8
+SIZE = 9
 
 
 def ring(**noc: Any) -> Any:
-    """Eight cores around a ring, quick to send, with small buffers."""
+    """Nine cores around a ring, quick to send, with small buffers."""
     return load_chip("mesh", overrides={
         "topology": {"kind": "ring", "width": SIZE, "height": 1},
         "core": {"send_cycles": 1, "update_cycles": 1, "receive_cycles": 1, "marker_cycles": 1},
@@ -34,22 +34,45 @@ def broadcast(chip: Any) -> Any:
 def test_the_ring_is_refused_before_the_run_naming_its_cycle() -> None:
     with pytest.raises(ScenarioError) as caught:
         ring(virtual_channels=1)
-    tiles = re.findall(r"\[(\d), 0\]", caught.value.why)
+    tiles = re.findall(r"\[(\d+), 0\]", caught.value.why)
     assert sorted(map(int, set(tiles))) == list(range(SIZE))
     steps = {(int(b) - int(a)) % SIZE for a, b in zip(tiles, tiles[1:], strict=False)}
     assert steps in ({1}, {SIZE - 1})
 
 
-def test_forced_past_the_check_it_deadlocks_and_names_the_same_cycle(engine: Any) -> None:
+def test_forced_past_the_check_it_deadlocks_and_names_who_waits(engine: Any) -> None:
     image = broadcast(ring(virtual_channels=1, check_deadlock=False))
     outcome = engine(image)
     assert outcome.status == STUCK and outcome.counters.in_flight > 0
     with pytest.raises(SimulationError, match="deadlock") as caught:
         raise_unless_finished(image, outcome)
-    routers = re.findall(r"router (\d)", caught.value.why)
-    assert sorted(map(int, set(routers))) == list(range(SIZE))
+    routers = re.findall(r"router (\d+)", caught.value.why)
     steps = {(int(b) - int(a)) % SIZE for a, b in zip(routers, routers[1:], strict=False)}
-    assert steps in ({1}, {SIZE - 1})
+    assert len(routers) > 2 and routers[0] == routers[-1]
+    assert steps <= {1, SIZE - 1}  # neighbours wait for neighbours
+
+
+NETWORK = """\
+name: ring
+network: {synthetic: {layers: [54], inputs: 4, activity: 1.0}}
+workload: {steps: 3}
+chip:
+  use: mesh
+  set:
+    topology: {kind: ring, width: 9, height: 1}
+    noc: {pipeline_cycles: 3, buffer_flits: 2, virtual_channels: 1, check_deadlock: false}
+    core: {send_cycles: 1, update_cycles: 1, receive_cycles: 1, marker_cycles: 1}
+"""
+
+
+def test_a_run_names_the_cycle_that_the_check_would_have_named(tmp_path: Any) -> None:
+    (tmp_path / "ring.yaml").write_text(NETWORK)
+    with pytest.raises(SimulationError, match="the routes form the cycle") as caught:
+        neurosim.run(tmp_path / "ring.yaml")
+    with pytest.raises(ScenarioError, match="can deadlock") as before:
+        neurosim.run(tmp_path / "ring.yaml", ["chip.set.noc.check_deadlock=true"])
+    named = [set(re.findall(r"\[(\d+), 0\]", each.value.why)) for each in (caught, before)]
+    assert named[0] == named[1] == {str(n) for n in range(SIZE)}
 
 
 def test_with_two_virtual_channels_the_same_machine_runs_through(engine: Any) -> None:
@@ -65,7 +88,7 @@ workload:
 chip:
   use: mesh
   set:
-    topology: {{kind: ring, width: 8, height: 1}}
+    topology: {{kind: ring, width: 9, height: 1}}
     noc: {{buffer_flits: 1, virtual_channels: {vcs}, check_deadlock: false}}
 """
 
@@ -76,7 +99,7 @@ def test_traffic_that_stands_still_is_a_deadlock_too(tmp_path: Any) -> None:
     path.write_text(TRAFFIC.format(vcs=1))
     with pytest.raises(SimulationError, match="nothing arrived after cycle") as caught:
         neurosim.run(path)
-    tiles = re.findall(r"\[(\d), 0\]", caught.value.why)
+    tiles = re.findall(r"\[(\d+), 0\]", caught.value.why)
     assert sorted(map(int, set(tiles))) == list(range(SIZE))
     path.write_text(TRAFFIC.format(vcs=2))
     assert neurosim.run(path).data["traffic"]["accepted_rate"] > 0.05

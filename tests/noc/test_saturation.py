@@ -40,11 +40,11 @@ def test_transpose_bound_with_xy_is_one_over_k_minus_one(k: int) -> None:
     assert saturation_bound(image(k, k, "transpose")) == pytest.approx(1 / (k - 1))
 
 
-@pytest.mark.parametrize("n", [5, 6, 7, 8])
+@pytest.mark.parametrize("n", [5, 6, 7, 8, 9, 10, 12])
 def test_uniform_bound_of_a_ring(n: int) -> None:
-    """Mean hops over the links that share them: an even ring loads the positive direction more,
-    because packets to the opposite node all go that way."""
-    positive = sum(range(1, n // 2 + 1)) / (n - 1)
+    """Hops that cross a link in one direction: those of all shorter routes, and, on an even ring,
+    the opposite nodes' packets of every second node, which overlap on n / 4 links, rounded up."""
+    positive = (sum(range(1, (n + 1) // 2)) + (-(-n // 4) if n % 2 == 0 else 0)) / (n - 1)
     ring = image(n, 1, "uniform", **{"topology.kind": "ring", "noc.virtual_channels": 2})
     assert saturation_bound(ring) == pytest.approx(min(1.0, 1 / positive))
 
