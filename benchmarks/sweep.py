@@ -3,8 +3,9 @@
     python benchmarks/sweep.py [--engine simpy]
 
 Prints seconds a point: of checking it, and of everything around its simulation (dispatch, transfer,
-store); then the speed-up of two workers over one on points longer than a second.  Run it on a
-machine that does nothing else.
+store); then the speed-up of two workers over one on points longer than a second, and the part of the
+time in which workers were simulating.  On a machine that does something else besides, the speed-up
+is that machine's, and only the part that workers are busy tells about sweeps.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import argparse
 import sqlite3
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from neurosim.sweep import load_sweep
@@ -32,9 +34,19 @@ chip: {use: spinnaker2, cores: 16}
 """
 
 
-def timed(folder: Path, text: str, block: str, workers: int, engine: str) -> tuple[float, float,
-                                                                                    float, int]:
-    """Seconds of checking, of the whole run, and inside the workers; and the points."""
+@dataclass(frozen=True)
+class Times:
+    """Seconds: of checking all points; from when every worker had returned one to the end; inside
+    the workers, of the ``points`` that came after that."""
+
+    check: float
+    wall: float
+    inside: float
+    points: int
+
+
+def timed(folder: Path, text: str, block: str, workers: int, engine: str) -> Times:
+    """Run a sweep.  Starting the workers ends with their first results, which do not count."""
     path = folder / "s.yaml"
     path.write_text(f"{text}engine: {engine}\nsweep:\n{block}")
     begin = time.perf_counter()
@@ -43,36 +55,36 @@ def timed(folder: Path, text: str, block: str, workers: int, engine: str) -> tup
     with tempfile.TemporaryDirectory(dir=folder) as out:
         started: list[float] = []
         run_plan(plan, Path(out) / "o", workers,
-                 watch=lambda status: started.append(time.perf_counter()) if status.ran else None)
+                 watch=lambda status: started.append(time.perf_counter())
+                 if status.ran >= workers else None)
         ended = time.perf_counter()
         with sqlite3.connect(Path(out) / "o" / "sweep.sqlite") as store:
             rows = store.execute("SELECT seconds FROM results ORDER BY finished").fetchall()
-    # Starting the workers ends with the first result, which therefore does not count.
-    inside = sum(seconds for (seconds,) in rows[1:])
-    return checked - begin, ended - started[0], inside, len(rows)
+    inside = sum(seconds for (seconds,) in rows[workers:])
+    return Times(checked - begin, ended - started[0], inside, len(rows) - workers)
 
 
 def overhead(folder: Path, engine: str) -> None:
-    check, wall, inside, points = timed(folder, TINY, "  repeat: 300\n", 1, engine)
-    print(f"checking: {1e3 * check / points:.2f} ms a point")
-    print(f"around a simulation: {1e3 * (wall - inside) / points:.2f} ms a point "
-          f"({points} points of {1e3 * inside / points:.1f} ms)")
+    t = timed(folder, TINY, "  repeat: 300\n", 1, engine)
+    print(f"checking: {1e3 * t.check / t.points:.2f} ms a point")
+    print(f"around a simulation: {1e3 * (t.wall - t.inside) / t.points:.2f} ms a point "
+          f"({t.points} points of {1e3 * t.inside / t.points:.1f} ms)")
 
 
 def speed_up(folder: Path, engine: str, steps: int) -> None:
-    times = {}
-    for workers in (1, 2):
-        _, wall, inside, points = timed(folder, LONG % steps, "  repeat: 9\n", workers, engine)
-        times[workers] = wall
-        print(f"{workers} workers: {wall:.1f} s for {points - 1} points of "
-              f"{inside / (points - 1):.2f} s, busy {100 * inside / (workers * wall):.0f} %")
-    print(f"2 workers are {times[1] / times[2]:.2f} x one")
+    rates = {}
+    for workers in (1, 2, 1, 2):
+        t = timed(folder, LONG % steps, f"  repeat: {12 + workers}\n", workers, engine)
+        rates[workers] = max(rates.get(workers, 0.0), t.points / t.wall)
+        print(f"{workers} workers: {t.wall:.1f} s for {t.points} points of "
+              f"{t.inside / t.points:.2f} s, busy {t.inside / (workers * t.wall):.0%}")
+    print(f"2 workers are {rates[2] / rates[1]:.2f} x one (the better of two runs each)")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--engine", default="auto", choices=("auto", "simpy", "compiled"))
-    parser.add_argument("--steps", type=int, default=20, help="steps of a long point")
+    parser.add_argument("--steps", type=int, default=4000, help="steps of a long point")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         overhead(Path(name), arguments.engine)

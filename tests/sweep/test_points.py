@@ -155,7 +155,7 @@ def test_names_do_not_change_a_points_identity_but_contents_do(
     import numpy as np
 
     base = ("network: {synthetic: {layers: [6], inputs: 3}}\nworkload: {inputs: a.npy}\n"
-            "chip: mesh\n")
+            "chip: mesh\nengine: simpy\n")
     np.save(tmp_path / "a.npy", np.ones((3, 3)))
     block = "  axes: {chip.cores: [1]}\n"
 

@@ -79,7 +79,7 @@ def test_a_changed_scenario_is_never_mixed(sweep_file: Write, tmp_path: Path):
 
 def test_a_changed_file_is_noticed_on_resume_and_while_running(sweep_file: Write, tmp_path: Path):
     base = ("network: {synthetic: {layers: [6], inputs: 3}}\nworkload: {inputs: a.npy}\n"
-            "chip: mesh\n")
+            "chip: mesh\nengine: simpy\n")
     np.save(tmp_path / "a.npy", np.ones((2, 3)))
     path, out = sweep_file(BLOCK, base), tmp_path / "out"
     run_sweep(path, out, workers=1)
@@ -105,7 +105,7 @@ def test_failed_points_are_recorded_and_retried_on_request(
     block = "  axes: {chip.cores: [1, 2]}\n"
     out = tmp_path / "out"
     base = ("network: {synthetic: {layers: [6, 6], inputs: 3}}\nworkload: {steps: 1}\n"
-            "chip: {use: mesh}\n")
+            "chip: {use: mesh}\nengine: simpy\n")
     path = sweep_file(block, base)
     summary = run_sweep(path, out, workers=1)
     assert (summary.done, summary.failed) == (1, 1)
@@ -173,7 +173,7 @@ def test_sharing_changes_no_result(tmp_path: Path):
 
     path = tmp_path / "s.yaml"
     path.write_text("network: {synthetic: {layers: [8, 6], inputs: 4}}\n"
-                    "workload: {steps: 3}\nchip: {use: mesh, cores: 4}\n")
+                    "workload: {steps: 3}\nchip: {use: mesh, cores: 4}\nengine: simpy\n")
     share = Shared()
     for overrides in [*VARIANTS, *reversed(VARIANTS)]:
         scenario = load_scenario(path, overrides)
