@@ -60,8 +60,8 @@ class Compass:
         the dimension begins: after one hop there is no tie any more.
 
         On triangular tori ties go to more diagonal hops, then to more along the first dimension,
-        then to positive ones.  A hop takes equally from all of these, so that the choice made at the source stays
-        the choice on the way, and the order of dimensions holds from end to end.
+        then to positive ones.  A hop takes equally from all of these, so that the choice made at
+        the source stays the choice on the way, and the order of dimensions holds from end to end.
         """
         delta = to - at
         if not self.around:
