@@ -95,7 +95,8 @@ def test_pictures_of_other_sweeps_say_what_is_missing(
     sweep_file: Write, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ):
     """Categories instead of cores, no network at all: drawn as far as there is something."""
-    base = "engine: simpy\nchip: mesh\nworkload: {traffic: {pattern: uniform, rate: 0.05, cycles: 300}}\n"
+    base = ("engine: simpy\nchip: mesh\n"
+            "workload: {traffic: {pattern: uniform, rate: 0.05, cycles: 300}}\n")
     block = "  axes: {workload.traffic.rate: [0.02, 0.04, 0.08]}\n"
     run_sweep(sweep_file(block, base), tmp_path / "noc", workers=1)
     run_sweep(sweep_file("  axes: {sync: [barrier, dataflow]}\n"), tmp_path / "sync", workers=1)
