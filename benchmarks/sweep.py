@@ -4,8 +4,8 @@
 
 Prints seconds a point: of checking it, and of everything around its simulation (dispatch, transfer,
 store); then the speed-up of two workers over one on points longer than a second, and the part of
-the time in which workers were simulating.  On a machine that does something else besides, the speed-up
-is that machine's, and only the part that workers are busy tells about sweeps.
+the time in which workers were simulating.  On a machine that does something else besides, the
+speed-up is that machine's, and only the part that workers are busy tells about sweeps.
 """
 
 from __future__ import annotations
