@@ -25,13 +25,15 @@ from neurosim.sweep.analysis import CORES, SEED, Row
 LATENCY, ENERGY, EDP = "latency_s.per_step_mean", "energy_per_step_j", "energy_delay_js"
 INTERVAL, OPERATIONS = "latency_s.interval_mean", "operations_per_step.macs_effective"
 HOPS, PERPLEXITY = "hops_per_step", "task.perplexity"
+MEMORY = "memory.bytes_per_core_max"
 PACKET = "traffic.traffic_latency_cycles.mean"
 #: Column -> name and unit on an axis.
 NAMES = {
     LATENCY: ("latency of a step", "s"), INTERVAL: ("interval of steps", "s"),
     ENERGY: ("energy of a step", "J"), EDP: ("energy-delay product", "Js"),
     HOPS: ("link traversals a step", ""), PERPLEXITY: ("perplexity", ""),
-    PACKET: ("packet latency", "cycles"), "traffic.accepted_rate": ("accepted rate", ""),
+    MEMORY: ("memory of the fullest core", "B"), PACKET: ("packet latency", "cycles"),
+    "traffic.accepted_rate": ("accepted rate", ""),
 }
 #: Most series of a panel, columns of panels, and bars of stacked energy.
 MOST_LINES, MOST_FACETS, MOST_BARS = 6, 4, 30
@@ -303,7 +305,7 @@ def energy(data: Study) -> Energy | None:
 def sensitivity(data: Study) -> Sensitivity | None:
     """What moves what by how much."""
     panels = []
-    for measure in (LATENCY, INTERVAL, ENERGY, HOPS, PERPLEXITY, PACKET):
+    for measure in (LATENCY, INTERVAL, ENERGY, HOPS, MEMORY, PERPLEXITY, PACKET):
         found = analysis.effects(data.rows, data.axes, measure)
         if found and found[0].ratio > 1.0:
             panels.append((NAMES[measure][0], [

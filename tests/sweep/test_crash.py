@@ -30,6 +30,7 @@ BLOCK = """\
   repeat: 10
 """
 POINTS = 200
+SPARE = 60
 LEFT_ALONE_S = 2.0
 
 
@@ -91,8 +92,10 @@ def test_killed_three_times_and_resumed_it_is_as_if_nothing_had_happened(
     rng = random.Random(20)
     for kill in range(3):
         program = subprocess.Popen(command(path, out), stdout=subprocess.DEVNULL)
-        # Anywhere in the part of the sweep that is left, the start of the workers included.
-        target = kept(out) + rng.randrange(0, (POINTS - kept(out)) // (3 - kill) - 2 * WORKERS)
+        # Anywhere in what is left, the start of the workers included, but for the last points: it
+        # must not be over before it is killed.
+        left = POINTS - kept(out) - SPARE
+        target = kept(out) + rng.randrange(0, max(1, left // (3 - kill)))
         assert wait_until(lambda n=target: kept(out) >= n, 120)
         time.sleep(rng.random() * 0.05)
         workers = descendants(program.pid)
