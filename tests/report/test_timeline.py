@@ -17,6 +17,7 @@ from neurosim.explain import read
 from neurosim.explain.places import Places
 from neurosim.image import JOBS, Counters, Image
 from neurosim.lower import SyncPlan, lower_traffic
+from neurosim.report import thinning, timeline
 from neurosim.report.timeline import Window, write_timeline
 from tests.engines.machines import mesh, small_image
 
@@ -156,6 +157,23 @@ def test_thinned(make: Callable[..., Made], kind: str) -> None:
     depths = [e["args"]["packets"] for e in thin
               if e["ph"] == "C" and e["name"].startswith("FIFO")]
     assert max(depths) == counters.fifo_max.max()
+
+
+def test_long_windows_are_thinned_unasked(make: Callable[..., Made],
+                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is shown in full fits the budget; flows have one of their own."""
+    whole, image, _ = make("dataflow")
+    monkeypatch.setattr(timeline, "EVENTS", 1500)
+    monkeypatch.setattr(timeline, "FLOWS", 50)
+    monkeypatch.setattr(thinning, "BINS", 20)
+    thin, _, _ = make("dataflow")
+    sound(thin)
+    assert sum(e["ph"] == "s" for e in thin) == 50
+
+    def budgeted(events: list[Event]) -> int:
+        return sum(e["ph"] == "X" or e["name"].startswith("FIFO") for e in events)
+
+    assert budgeted(whole) > 4000 and budgeted(thin) < 1.5 * 1500
 
 
 def test_overwriting_fifos(make: Callable[..., Made]) -> None:

@@ -49,7 +49,7 @@ function makeLatency(data) {
     const svg = draw(box, "svg", { viewBox: `0 0 ${W} ${H}`, role: "img",
       "aria-label": "Latency of " + step.length + " steps, split by " + by });
     const y = (v) => T + (H - B - T) * (1 - v / most);
-    const tick = roundUp(most / 4);
+    const tick = roundUp(most / 5);
     for (let v = 0; v <= most; v += tick) {
       draw(svg, "line", { x1: L, x2: W, y1: y(v), y2: y(v), class: "axis" });
       draw(svg, "text", { x: L - 6, y: y(v) + 4, "text-anchor": "end" }, si(v, "s"));

@@ -61,6 +61,13 @@ function choices(fieldset, options, chosen, callback) {
   }
 }
 
+/** A choice that offers nothing is not shown. */
+function hideEmptyChoices() {
+  for (const fieldset of document.querySelectorAll("fieldset")) {
+    fieldset.hidden = !fieldset.querySelector("input");
+  }
+}
+
 /** Colours of a legend below a picture. */
 function legend(parent, entries) {
   const box = document.createElement("div");

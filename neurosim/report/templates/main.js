@@ -5,6 +5,7 @@ makeLatency(data);
 makeEnergy(data);
 makeMatrix(data);
 makeRaster(data);
+hideEmptyChoices();
 // Printed pages show all there is.
 let closed = [];
 addEventListener("beforeprint", () => {
