@@ -24,6 +24,7 @@ from neurosim.engines.compiled.layout import (
     H_RECORDS,
     K_AT,
     K_COUNT,
+    K_DELAY,
     K_FIRST,
     K_HAVE,
     K_KEY,
@@ -153,9 +154,9 @@ def next_credit(m: Any, t: Tables, room: int) -> int:
 
 
 @inline
-def return_credit(m: Any, t: Tables, tr: Any, channel: int, vc: int, tick: int, amount: int,
+def return_credit(m: Any, t: Tables, tr: Any, channel: int, vc: int, freed: int, amount: int,
                   key: int, rank: int) -> None:
-    """Room at the far end of ``channel`` is free again; the sender knows from ``tick`` on."""
+    """Room at the far end of ``channel`` is free from ``freed`` on; the sender learns later."""
     room = channel * t.n_vcs + vc
     k = t.credit + CREDIT * room
     if m[k + K_COUNT] > m[k + K_MASK]:
@@ -163,6 +164,7 @@ def return_credit(m: Any, t: Tables, tr: Any, channel: int, vc: int, tick: int, 
         if m[k + K_COUNT] > m[k + K_MASK]:
             m[H_BROKEN] = 1
             return
+    tick = freed + m[k + K_DELAY]
     entry = m[k + K_RING] + RING * ((m[k + K_FIRST] + m[k + K_COUNT]) & m[k + K_MASK])
     m[entry] = tick
     m[entry + 1] = amount

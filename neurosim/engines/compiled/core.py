@@ -15,8 +15,6 @@ from neurosim.engines.compiled.common import (
 from neurosim.engines.compiled.fifo import land_deliveries, pop_fifo, ready_tick, stage_of
 from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
-    C_CREDIT_DELAY,
-    CHANNEL,
     E_META,
     E_NODE,
     E_OFFSET,
@@ -222,8 +220,7 @@ def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
     start_job(m, t, tr, s, RECEIVE, ticks, cell, why, why_rank, now)
     if m[s + S_POLICY] == STALL:
         channel = m[s + S_DELIVERS]
-        delay = m[t.channel + CHANNEL * channel + C_CREDIT_DELAY]
-        return_credit(m, t, tr, channel, 0, now + delay, 1, m[s + S_START], m[s + S_START_RANK])
+        return_credit(m, t, tr, channel, 0, now, 1, m[s + S_START], m[s + S_START_RANK])
     if t.careful == 0 and kind == EVENT and d.rows[4 * m[s + S_ROW] + 1] > 0:
         # The next job can only be to accumulate, and nothing begins before: take both as one.
         end_job(m, t, tr, s)

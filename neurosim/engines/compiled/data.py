@@ -9,7 +9,7 @@ class Data(NamedTuple):
     """What the loop reads beside the words, and what it records into: arrays, and in compiled code
     their addresses (:mod:`.words`), so two-dimensional ones are indexed flat."""
 
-    routes: Any  # [sinks, routers] uint16: output and virtual channel towards a sink
+    routes: Any  # [sinks, routers] uint8: output and virtual channel towards a sink
     rows: Any  # [4 W] int32: first synapse, synapses, ticks, class
     synapses: Any  # [Y] int64: target << 32 | bits of the weight
     h: Any  # [U]

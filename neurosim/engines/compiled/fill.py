@@ -56,11 +56,11 @@ def channels(state: State, image: Image, rings: np.ndarray) -> None:
     c[:, at.C_FAR] = image.ch_part
     c[:, at.C_LATENCY] = image.ch_latency // grid
     c[:, at.C_CYCLE] = image.ch_cycle // grid
-    c[:, at.C_CREDIT_DELAY] = image.ch_credit_delay // grid
     c[:, at.C_OWNER] = image.ch_owner
-    c[:, at.C_TRANSFER: at.C_TRANSFER + 4] = transfers(image) // grid
     need = needs(image)
-    c[:, at.C_NEED: at.C_NEED + 4] = need
+    c[:, at.C_COST: at.C_COST + 4] = (transfers(image) // grid) << at.COST_TICKS | need
+    m, flits = state.words, state.tables.flits
+    m[flits: flits + 4] = [rules.flits(int(bits), image.flit_bits) for bits in image.packet_bits]
     k = _entries(state, "credit", at.CREDIT, n * vcs)
     k[:, at.K_HAVE] = np.repeat(image.ch_credits, vcs)
     worth = need.max(axis=1)
@@ -68,6 +68,7 @@ def channels(state: State, image: Image, rings: np.ndarray) -> None:
     worth[first:last] = need[first:last, im.TRAFFIC]
     k[:, at.K_WORTH] = np.repeat(worth, vcs)
     k[:, at.K_KEY] = -1
+    k[:, at.K_DELAY] = np.repeat(image.ch_credit_delay // grid, vcs)
     sizes = np.repeat(rings, vcs)
     k[:, at.K_MASK] = sizes - 1
     k[:, at.K_RING] = state.tables.ring + at.RING * (np.cumsum(sizes) - sizes)
@@ -79,17 +80,17 @@ def routers(state: State, image: Image) -> None:
     ports = len(image.in_channel)
     router = np.repeat(np.arange(image.n_routers), np.diff(image.in_ptr))
     q = _entries(state, "queue", at.QUEUE, ports * vcs)
-    q[:, [at.Q_HEAD, at.Q_TAIL]] = at.NONE
+    q[:, [at.Q_HEAD, at.Q_TAIL, at.Q_READER, at.Q_KEY]] = at.NONE
+    q[:, at.Q_READ] = state.tables.queue + at.QUEUE * np.repeat(np.arange(ports) * vcs, vcs)
     q[:, at.Q_CHANNEL] = np.repeat(image.in_channel, vcs)
     q[:, at.Q_ROUTER] = np.repeat(router, vcs)
     q[:, at.Q_PORT] = np.repeat(np.arange(ports), vcs)
     q[:, at.Q_SLOT] = np.arange(ports * vcs) - np.repeat(image.in_ptr[router] * vcs, vcs)
-    p = _entries(state, "port", at.PORT, ports)
-    p[:, [at.P_READER, at.P_KEY]] = at.NONE
     r = _entries(state, "router", at.ROUTER, image.n_routers)
     r[:, at.R_QUEUE] = image.in_ptr[:-1] * vcs
     r[:, at.R_SLOTS] = np.diff(image.in_ptr) * vcs
     r[:, at.R_OUT] = image.out_ptr[:-1]
+    r[:, at.R_OUTPUTS] = np.diff(image.out_ptr)
     n = image.n_routers
     r[:, at.R_PERIOD] = image.clock_period[:n] // grid
     r[:, at.R_PHASE] = image.clock_phase[:n] // grid

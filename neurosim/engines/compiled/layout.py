@@ -30,26 +30,29 @@ H_OFFERED, H_COPIES, H_DELIVERED, H_DROPPED = 12, 16, 20, 24
 HEADER = 64
 
 # --- channel: an output of a router, or an injection channel
-(C_BUSY, C_POINTER, C_QUEUE, C_FAR, C_LATENCY, C_CYCLE, C_CREDIT_DELAY, C_OWNER) = range(8)
-C_TRANSFER = 8  # ticks on it, by packet kind
-C_NEED = 12  # credits that a packet takes, by packet kind
+(C_BUSY, C_POINTER, C_QUEUE, C_LATENCY) = range(4)
+#: By packet kind: (ticks on the channel << COST_TICKS) | credits that a packet takes.
+C_COST = 4
+COST_TICKS, COST_NEED = 24, (1 << 24) - 1
+# Only where a copy ends, or when somebody waits.
+C_FAR, C_CYCLE, C_OWNER = 8, 9, 10
 CHANNEL = 16
 
 # --- credit: room at the far end of a channel, by virtual channel; K_HAVE < 0: any
 #: K_RING, K_MASK: ring of the credits on their way; K_FIRST, K_COUNT: those of it.
-(K_HAVE, K_WAITED, K_FIRST, K_COUNT, K_RING, K_MASK, K_WORTH, K_AT, K_KEY, K_KEY_RANK) = range(10)
+(K_HAVE, K_WAITED, K_FIRST, K_COUNT, K_RING, K_MASK, K_DELAY, K_WORTH, K_AT, K_KEY,
+ K_KEY_RANK) = range(11)
 CREDIT = 16
 #: A credit on its way: tick, amount, key, rank of key.
 RING = 4
 
-# --- input queue of a router: port and virtual channel
-(Q_HEAD, Q_TAIL, Q_LEFT, Q_FREED, Q_CHANNEL, Q_ROUTER, Q_SLOT, Q_PORT) = range(8)
-QUEUE = 8
-# --- input port: one read at a time
-(P_FREE, P_READER, P_KEY, P_KEY_RANK) = range(4)
-PORT = 4
+# --- input queue of a router: port and virtual channel.  Q_READ: the port's first queue, whose
+# Q_FREE, Q_READER and Q_KEY are the port's: one read at a time.
+(Q_HEAD, Q_TAIL, Q_ROUTER, Q_SLOT, Q_CHANNEL, Q_READ, Q_FREE, Q_READER, Q_LEFT, Q_FREED, Q_KEY,
+ Q_KEY_RANK, Q_PORT) = range(13)
+QUEUE = 16
 # --- router
-(R_ACTIVE, R_QUEUE, R_SLOTS, R_OUT, R_PERIOD, R_PHASE, R_READY) = range(7)
+(R_ACTIVE, R_QUEUE, R_SLOTS, R_OUT, R_PERIOD, R_PHASE, R_READY, R_OUTPUTS) = range(8)
 ROUTER = 8
 
 # --- cell: one copy of a packet, wherever it is
@@ -84,6 +87,8 @@ SOURCE = 16
 #: A branch of a tree packs (next << 15) | (last of its node << 14) | (virtual channel << 6) |
 #: output of the router; a node is the number of its first branch.
 BRANCH_NEXT, BRANCH_LAST, BRANCH_VC = 15, 14, 6
+#: Most virtual channels: an entry of the routes of traffic is (virtual channel << 6) | output.
+MOST_VCS = 4
 #: In E_OUT: more than one branch; not looked up yet (memory is slow, so that comes later).
 FORK, UNKNOWN = -1, -2
 #: A report on its way: exact tick, member, superstep, balance, key of its cause.
@@ -102,8 +107,8 @@ class Tables(NamedTuple):
     credit: int
     ring: int
     queue: int
-    port: int
     router: int
+    flits: int  # by packet kind
     requests: int  # scratch: inputs that request each output of the deciding router
     grant_key: int  # tick of the last grant, by channel (traces)
     granted: int  # packets granted, by channel and kind
@@ -142,6 +147,7 @@ class Tables(NamedTuple):
     n_sums: int
     sum_bank: int
     widest_period: int
+    far: int  # the state is larger than the caches: ask for the next router's early
     mixed: int  # channels differ in speed: store and forward may happen
     careful: int  # jobs one by one, every end at its own tick
     records: int  # room for trace records

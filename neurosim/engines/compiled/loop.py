@@ -32,7 +32,7 @@ from neurosim.engines.compiled.layout import (
     Y_COUNT,
     Tables,
 )
-from neurosim.engines.compiled.router import decide_router
+from neurosim.engines.compiled.router import decide_router, fetch_router
 from neurosim.engines.compiled.sources import decide_source, next_offer
 from neurosim.engines.compiled.synchroniser import next_sync, synchronise
 from neurosim.engines.compiled.words import lowest_bit, words_of
@@ -124,6 +124,10 @@ def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
             bits &= bits - 1
             decisions += 1
             if part < t.n_routers:
+                if t.far != 0 and bits != 0:
+                    following = (word << 6) + lowest_bit(bits)
+                    if following < t.n_routers:
+                        fetch_router(m, t, following)
                 decide_router(m, t, d, tr, part, now)
             elif part < t.first_source:
                 decide_core(m, t, d, tr, part, now)

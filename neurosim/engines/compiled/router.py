@@ -29,15 +29,15 @@ from neurosim.engines.compiled.layout import (
     BRANCH_NEXT,
     BRANCH_VC,
     C_BUSY,
-    C_CREDIT_DELAY,
+    C_COST,
     C_CYCLE,
     C_FAR,
     C_LATENCY,
-    C_NEED,
     C_POINTER,
     C_QUEUE,
-    C_TRANSFER,
     CHANNEL,
+    COST_NEED,
+    COST_TICKS,
     CREDIT,
     E_ARRIVED,
     E_INCOMING,
@@ -54,20 +54,21 @@ from neurosim.engines.compiled.layout import (
     K_KEY_RANK,
     NEVER,
     NONE,
-    P_FREE,
-    P_KEY,
-    P_KEY_RANK,
-    P_READER,
-    PORT,
     Q_CHANNEL,
+    Q_FREE,
     Q_FREED,
     Q_HEAD,
+    Q_KEY,
+    Q_KEY_RANK,
     Q_LEFT,
     Q_PORT,
+    Q_READ,
+    Q_READER,
     Q_ROUTER,
     QUEUE,
     R_ACTIVE,
     R_OUT,
+    R_OUTPUTS,
     R_PERIOD,
     R_PHASE,
     R_QUEUE,
@@ -76,7 +77,7 @@ from neurosim.engines.compiled.layout import (
     UNKNOWN,
     Tables,
 )
-from neurosim.engines.compiled.words import lowest_bit
+from neurosim.engines.compiled.words import fetch, lowest_bit
 from neurosim.trace import ARRIVE, DECIDE, GRANT, LAND
 
 
@@ -141,18 +142,18 @@ def decide_router(m: Any, t: Tables, d: Any, tr: Any, number: int, now: int) -> 
 @inline
 def port_free(m: Any, t: Tables, q: int, slot: int) -> int:
     """When the port may read this queue's head: at once if it is reading it already."""
-    p = t.port + PORT * m[q + Q_PORT]
-    if m[p + P_READER] == slot:
+    p = m[q + Q_READ]
+    if m[p + Q_READER] == slot:
         return 0
-    return m[p + P_FREE]
+    return m[p + Q_FREE]
 
 
 @inline
 def ready_for(m: Any, t: Tables, cell: int, channel: int) -> int:
     """Cut through, but wait for the tail where the outgoing channel is the faster one."""
     if t.mixed != 0:
-        transfer = m[t.channel + CHANNEL * channel + C_TRANSFER + (m[cell + E_META] & 3)]
-        if transfer < m[cell + E_INCOMING]:
+        cost = m[t.channel + CHANNEL * channel + C_COST + (m[cell + E_META] & 3)]
+        if cost >> COST_TICKS < m[cell + E_INCOMING]:
             return m[cell + E_WHOLE]
     return m[cell + E_READY]
 
@@ -193,7 +194,7 @@ def decide_output(m: Any, t: Tables, d: Any, tr: Any, r: int, number: int, chann
         room = channel * t.n_vcs + vc
         k = t.credit + CREDIT * room
         if m[k + K_HAVE] >= 0:
-            need = m[c + C_NEED + (m[cell + E_META] & 3)]
+            need = m[c + C_COST + (m[cell + E_META] & 3)] & COST_NEED
             if tr is not None or m[k + K_HAVE] < need:
                 land_credits(m, t, tr, room, now)
             if m[k + K_HAVE] < need:
@@ -235,41 +236,39 @@ def grant(m: Any, t: Tables, d: Any, tr: Any, r: int, number: int, channel: int,
           q: int, slot: int, cell: int, branch: int, vc: int, following: int, now: int) -> None:
     """Take the output, pass the copy on, and free the slot after the last branch."""
     kind = m[cell + E_META] & 3
-    transfer = m[c + C_TRANSFER + kind]
+    cost = m[c + C_COST + kind]
+    transfer = cost >> COST_TICKS
     end = now + transfer
-    p = t.port + PORT * m[q + Q_PORT]
+    p = m[q + Q_READ]
     key, key_rank = 0, 0
     if tr is not None:
         key, key_rank = now * t.grid, rank(DECIDE, number, GRANT, channel)
         record_grant(m, t, tr, q, p, channel, slot, cell, vc, key, key_rank)
     k = t.credit + CREDIT * (channel * t.n_vcs + vc)
     if m[k + K_HAVE] >= 0:
-        m[k + K_HAVE] -= m[c + C_NEED + kind]
+        m[k + K_HAVE] -= cost & COST_NEED
     m[t.granted + 4 * channel + kind] += 1
     m[c + C_BUSY] = end
     m[c + C_POINTER] = slot + 1 if slot + 1 < m[r + R_SLOTS] else 0
-    m[p + P_READER] = slot
-    if end >= m[p + P_FREE]:
-        m[p + P_FREE] = end
+    m[p + Q_READER] = slot
+    if end >= m[p + Q_FREE]:
+        m[p + Q_FREE] = end
         if tr is not None:
-            m[p + P_KEY], m[p + P_KEY_RANK] = key, key_rank
+            m[p + Q_KEY], m[p + Q_KEY_RANK] = key, key_rank
     last = True
     freed = end
     if m[cell + E_OUT] < 0:
         m[q + Q_LEFT] &= ~(1 << branch)
         last = m[q + Q_LEFT] == 0
         freed = max(end, m[q + Q_FREED])
-        m[q + Q_FREED] = freed
+        m[q + Q_FREED] = 0 if last else freed
     if last:
-        m[q + Q_FREED] = 0
-        m[p + P_READER] = NONE
+        m[p + Q_READER] = NONE
         m[q + Q_HEAD] = m[cell + E_NEXT]
         if m[cell + E_NEXT] < 0:
             m[r + R_ACTIVE] ^= 1 << slot
-        feeder = m[q + Q_CHANNEL]
-        f = t.channel + CHANNEL * feeder
-        return_credit(m, t, tr, feeder, slot % t.n_vcs if t.n_vcs > 1 else 0,
-                      freed + m[f + C_CREDIT_DELAY], m[f + C_NEED + kind], key, key_rank)
+        return_credit(m, t, tr, m[q + Q_CHANNEL], slot % t.n_vcs if t.n_vcs > 1 else 0, freed,
+                      m[t.flits + kind], key, key_rank)
     else:
         cell = copy_cell(m, t, tr, cell)
     head = now + m[c + C_LATENCY]
@@ -294,11 +293,25 @@ def record_grant(m: Any, t: Tables, tr: Any, q: int, p: int, channel: int, slot:
         busy_rank = 0
     if later(at, why, why_rank, m[c + C_BUSY], busy_key, busy_rank):
         at, why, why_rank = m[c + C_BUSY], busy_key, busy_rank
-    if m[p + P_READER] != slot and later(at, why, why_rank, m[p + P_FREE], m[p + P_KEY],
-                                         m[p + P_KEY_RANK]):
-        at, why, why_rank = m[p + P_FREE], m[p + P_KEY], m[p + P_KEY_RANK]
+    if m[p + Q_READER] != slot and later(at, why, why_rank, m[p + Q_FREE], m[p + Q_KEY],
+                                         m[p + Q_KEY_RANK]):
+        at, why, why_rank = m[p + Q_FREE], m[p + Q_KEY], m[p + Q_KEY_RANK]
     if m[k + K_HAVE] >= 0 and later(at, why, why_rank, m[k + K_AT], m[k + K_KEY],
                                     m[k + K_KEY_RANK]):
         why, why_rank = m[k + K_KEY], m[k + K_KEY_RANK]
     record(m, t, tr, key, key_rank, cell, m[cell + E_META] >> 2, vc, why, why_rank)
     m[t.grant_key + channel] = key
+
+
+@inline
+def fetch_router(m: Any, t: Tables, number: int) -> None:
+    """Ask for what a decision of a router will need."""
+    r = t.router + ROUTER * number
+    heads = m[r + R_ACTIVE]
+    while heads != 0:
+        fetch(m, t.queue + QUEUE * (m[r + R_QUEUE] + lowest_bit(heads)))
+        heads &= heads - 1
+    for channel in range(m[r + R_OUT], m[r + R_OUT] + m[r + R_OUTPUTS]):
+        fetch(m, t.channel + CHANNEL * channel)
+        fetch(m, t.credit + CREDIT * channel * t.n_vcs)
+        fetch(m, t.granted + 4 * channel)

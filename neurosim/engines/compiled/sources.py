@@ -25,10 +25,11 @@ from neurosim.engines.compiled.common import (
 from neurosim.engines.compiled.hop import arrive
 from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
+    C_COST,
     C_LATENCY,
-    C_NEED,
-    C_TRANSFER,
     CHANNEL,
+    COST_NEED,
+    COST_TICKS,
     CREDIT,
     E_META,
     E_OFFERED,
@@ -137,7 +138,7 @@ def decide_source(m: Any, t: Tables, routes: Any, tr: Any, part: int, now: int) 
     when = max(m[x + X_OFFERED], m[x + X_BUSY])
     if when <= now:
         c = t.channel + CHANNEL * m[x + X_CHANNEL]
-        need = m[c + C_NEED + TRAFFIC]
+        need = m[c + C_COST + TRAFFIC] & COST_NEED
         room = m[x + X_CHANNEL] * t.n_vcs
         k = t.credit + CREDIT * room
         if tr is not None or m[k + K_HAVE] < need:
@@ -157,7 +158,7 @@ def decide_source(m: Any, t: Tables, routes: Any, tr: Any, part: int, now: int) 
 def inject(m: Any, t: Tables, routes: Any, tr: Any, part: int, x: int, c: int, k: int,
            now: int) -> None:
     from_here = m[x + X_CHANNEL]
-    transfer = m[c + C_TRANSFER + TRAFFIC]
+    transfer = m[c + C_COST + TRAFFIC] >> COST_TICKS
     cell = new_cell(m, t)
     m[cell + E_META] = TRAFFIC
     m[cell + E_OFFERED] = m[x + X_OFFERED]
@@ -173,7 +174,7 @@ def inject(m: Any, t: Tables, routes: Any, tr: Any, part: int, x: int, c: int, k
             why, why_rank = m[k + K_KEY], m[k + K_KEY_RANK]
         record(m, t, tr, key, key_rank, cell, 0, TRAFFIC, why, why_rank)
         m[x + X_BUSY_KEY], m[x + X_BUSY_RANK] = key, key_rank
-    m[k + K_HAVE] -= m[c + C_NEED + TRAFFIC]
+    m[k + K_HAVE] -= m[c + C_COST + TRAFFIC] & COST_NEED
     m[x + X_BUSY] = now + transfer
     dest = m[x + X_DEST]
     next_offer(m, t, tr, part - t.first_source)

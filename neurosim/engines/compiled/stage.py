@@ -22,10 +22,11 @@ from neurosim.engines.compiled.common import (
 from neurosim.engines.compiled.hop import arrive
 from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
+    C_COST,
     C_LATENCY,
-    C_NEED,
-    C_TRANSFER,
     CHANNEL,
+    COST_NEED,
+    COST_TICKS,
     CREDIT,
     E_KEY,
     E_KEY_RANK,
@@ -209,7 +210,7 @@ def can_send(m: Any, t: Tables, tr: Any, s: int, now: int) -> bool:
     if m[s + S_HEAD] < 0:
         return False
     c = t.channel + CHANNEL * m[s + S_CHANNEL]
-    need = m[c + C_NEED + (m[m[s + S_HEAD] + E_META] & 3)]
+    need = m[c + C_COST + (m[m[s + S_HEAD] + E_META] & 3)] & COST_NEED
     room = m[s + S_CHANNEL] * t.n_vcs
     have = t.credit + CREDIT * room + K_HAVE
     if tr is not None or m[have] < need:
@@ -236,7 +237,7 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
     channel = m[s + S_CHANNEL]
     c = t.channel + CHANNEL * channel
     k = t.credit + CREDIT * channel * t.n_vcs
-    transfer = m[c + C_TRANSFER + kind]
+    transfer = m[c + C_COST + kind] >> COST_TICKS
     ticks = max(ticks, transfer) + waking
     end = now + ticks
     key, key_rank = 0, 0
@@ -247,7 +248,7 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
             at, why, why_rank = m[cell + E_QUEUED], m[cell + E_KEY], m[cell + E_KEY_RANK]
         if later(at, why, why_rank, m[k + K_AT], m[k + K_KEY], m[k + K_KEY_RANK]):
             why, why_rank = m[k + K_KEY], m[k + K_KEY_RANK]
-    m[k + K_HAVE] -= m[c + C_NEED + kind]
+    m[k + K_HAVE] -= m[c + C_COST + kind] & COST_NEED
     start_job(m, t, tr, s, SEND, ticks, cell, why, why_rank, now)
     if tr is not None:
         key, key_rank = end * t.grid, rank(LAND, m[s + S_PART], INJECT, 0)

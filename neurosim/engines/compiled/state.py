@@ -17,6 +17,8 @@ from neurosim.image import Image
 #: Slots of the wheel: enough for the longest wait, within these bounds.
 _FEWEST_SLOTS, _MOST_SLOTS, _MOST_WHEEL_WORDS = 64, 1 << 16, 1 << 21
 _INT32 = 2**31 - 1
+#: The state of so many routers stays in the caches.
+_NEAR_ROUTERS = 512
 
 
 @dataclass
@@ -64,6 +66,10 @@ def check(image: Image) -> None:
     most = at.MOST
     inputs = int(np.diff(image.in_ptr).max(initial=0)) * image.n_vcs
     outputs = int(np.diff(image.out_ptr).max(initial=0))
+    if image.n_vcs > at.MOST_VCS:
+        raise SimulationError(
+            "engine", f"compiled covers up to {at.MOST_VCS} virtual channels; this chip has "
+            f"{image.n_vcs}", "engine: simpy, or fewer virtual channels")
     if max(inputs, outputs) > most:
         raise SimulationError(
             "engine", f"compiled covers routers of up to {most} outputs and {most} input queues; "
@@ -86,7 +92,7 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
         ("channel", channels, at.CHANNEL), ("credit", channels * image.n_vcs, at.CREDIT),
         ("ring", int(rings.sum()) * image.n_vcs, at.RING),
         ("queue", len(image.in_channel) * image.n_vcs, at.QUEUE),
-        ("port", len(image.in_channel), at.PORT), ("router", image.n_routers, at.ROUTER),
+        ("flits", 4, 1), ("router", image.n_routers, at.ROUTER),
         ("requests", 64, 1), ("grant_key", channels, 1), ("granted", image.n_outputs, 4),
         ("stage", stages, at.STAGE), ("acks", stages, 4 * image.n_sums),
         ("markers", image.n_cores, image.n_sums), ("have", stages, 1),
@@ -161,7 +167,8 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "sum_bank": im.SUMS_PER_UNIT * len(image.unit_column),
         "widest_period": int(image.clock_period[: image.sync_part].max()) // grid,
         "mixed": int(len(np.unique(image.ch_width)) * len(np.unique(image.ch_cycle)) > 1),
-        "careful": int(careful), "records": 0, "reports": 4 * ends + 16,
+        "careful": int(careful), "far": int(image.n_routers > _NEAR_ROUTERS), "records": 0,
+        "reports": 4 * ends + 16,
         "cell_margin": channels + 3 * image.n_cores + image.n_sources + host_inputs + 1,
         "record_margin": 3 * channels + 10 * ends + 3 * image.n_sources + host_inputs
         + 64,
@@ -239,7 +246,7 @@ def _data(image: Image, counters: im.Counters, grid: int) -> Data:
     first = image.out_ptr[:-1, None]
     routes = (image.route_channel - first) | vc
     return Data(
-        routes=_own(routes.T, np.uint16), rows=rows.astype(np.int32).reshape(-1),
+        routes=_own(routes.T, np.uint8), rows=rows.astype(np.int32).reshape(-1),
         synapses=_synapses(image),
         h=np.zeros(len(image.unit_column)), unit_bias=_own(image.unit_bias, np.float64),
         unit_always=_own(image.unit_always, np.int64), replay=_own(image.replay, np.float32),
