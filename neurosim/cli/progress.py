@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PATIENCE_S = 2.0
 #: Without a call for so long, nothing is running that could stop softly.
-STALE_S = 5.0
+STALE_S = 1.0
 
 
 class Progress:

@@ -51,6 +51,8 @@ def traced(source: Path, overrides: list[str], progress: Progress | None = None)
 
     prepared = pipeline.prepare(scenario)
     result = pipeline.simulate(prepared, progress=progress)
+    if "partial" in result.data:  # there is no path where something was left to do
+        raise KeyboardInterrupt
     assert result.trace is not None
     return Traced(scenario, prepared, result.trace, result.data)
 
