@@ -69,6 +69,22 @@ def test_predictions_hold_when_run(name: str) -> None:
         assert prediction.interval_after_s == pytest.approx(interval, rel=WITHIN)
 
 
+@pytest.mark.parametrize(("bound", "overrides", "evidence"), [
+    ("memory", ["sync={kind: dataflow}", "chip.set.core.accumulate_cycles=5000"], "core"),
+    ("compute", ["sync={kind: dataflow}", "chip.set.core.group_cycles=500"], "core"),
+    ("traffic", ["sync={kind: dataflow}", "chip.set.core.receive_cycles=5000"], "link"),
+    ("synchronisation", ["sync={kind: tick, period: 2 ms}"], "waits a step for a tick"),
+])
+def test_every_class_can_bind(bound: str, overrides: list[str], evidence: str) -> None:
+    """The same scenario, each time with one thing made costly."""
+    path = SCENARIOS / "bound_by_barrier.yaml"
+    prepared = pipeline.prepare(path, [*overrides, "record=[trace]", "workload.steps=4"])
+    result = pipeline.simulate(prepared)
+    verdict = result["critical_path"]["verdicts"][0]
+    assert verdict["bound"] == bound and verdict["clear"]
+    assert any(evidence in line for line in verdict["evidence"])
+
+
 def test_the_most_that_mending_can_buy() -> None:
     """Freeing more never costs; freeing the one thing that binds buys nearly all that it held."""
     for name in ("bound_by_core", "bound_by_barrier"):
