@@ -3,7 +3,9 @@
     neurosim sweep scenarios/sweep_family.yaml -o results/sweep_family
     neurosim plot results/sweep_family -o docs/pictures/sweep_family
     neurosim sweep scenarios/sweep_family_sync.yaml -o results/sweep_family_sync
-    python benchmarks/sweep_findings.py results/sweep_family results/sweep_family_sync
+    neurosim sweep scenarios/sweep_trained.yaml -o results/sweep_trained
+    python benchmarks/sweep_findings.py results/sweep_family results/sweep_family_sync \\
+        results/sweep_trained
 
 Replaces what stands between the page's markers by tables; the sentences around them are a person's.
 """
@@ -120,6 +122,18 @@ def handshake(rows: Rows) -> str:
                      "packets a core and step", "realised (interval)"], found)
 
 
+def trained(rows: Rows) -> str:
+    """The trained levels of activity and the GRU, against the dense GRU."""
+    found = [[row["activity"], f"{row[WEIGHTS]} %", f"{100 * (1 - row['sparsity.activity']):.0f} %",
+              f"{row['task.perplexity']:.1f}", f"{1e6 * row[INTERVAL]:.0f}",
+              f"{1e6 * row[ENERGY]:.0f}", f"{row['mac_reduction']:.1f}",
+              f"{row['energy_reduction']:.1f}",
+              "-" if row["realisation.energy"] is None else f"{row['realisation.energy']:.2f}"]
+             for row in rows]
+    return markdown(["model", "zero weights", "activity", "perplexity", "interval, us",
+                     "energy, uJ", "MACs / x", "energy / x", "realised (energy)"], found)
+
+
 PARTS = {"fits": fits, "scaling": scaling, "energy": energy, "realised": realised,
          "traffic": traffic}
 
@@ -128,12 +142,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("family", type=Path, help="results of scenarios/sweep_family.yaml")
     parser.add_argument("sync", type=Path, help="results of scenarios/sweep_family_sync.yaml")
+    parser.add_argument("trained", type=Path, help="results of scenarios/sweep_trained.yaml")
     folders = parser.parse_args()
     rows = read_csv(folders.family / "table.csv")[1]
     text = PAGE.read_text(encoding="utf-8")
     for name, part in PARTS.items():
         text = filled(text, name, part(rows))
     text = filled(text, "handshake", handshake(read_csv(folders.sync / "table.csv")[1]))
+    text = filled(text, "trained", trained(read_csv(folders.trained / "table.csv")[1]))
     PAGE.write_text(text, encoding="utf-8")
 
 
