@@ -59,5 +59,5 @@ $(VENV)/.installed: $(BIN)/python $(REQUIREMENTS)
 	@touch $@
 
 $(VENV)/.installed-dev: $(BIN)/python $(REQUIREMENTS)
-	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,train]'
+	$(BIN)/python -m pip install -q -c constraints.txt -e '.[dev,train,dist,parquet]'
 	@touch $@ $(VENV)/.installed
