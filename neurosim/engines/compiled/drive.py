@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from neurosim.engines.compiled import layout as at
 from neurosim.engines.compiled import state as st
+from neurosim.engines.compiled.first_use import once
 from neurosim.engines.compiled.result import outcome
-from neurosim.engines.compiled.warm import once
 from neurosim.engines.outcome import Outcome, Watcher
 from neurosim.image import Counters, Image
 
@@ -97,7 +97,7 @@ def steps_done(state: st.State, image: Image) -> int:
 
 def warm() -> None:
     """Compile the engine, or find it compiled: nothing is left for the first run to wait for."""
-    from neurosim.engines.compiled.warm import nothing
+    from neurosim.engines.compiled.first_use import nothing
 
     for want_trace in (False, True):
         run(nothing(), want_trace)
