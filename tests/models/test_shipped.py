@@ -14,6 +14,7 @@ from models import cards, figures, int8, table
 from neurosim.network.functional import evaluate, run_functional
 from neurosim.network.load import load_model
 from neurosim.network.workload import from_text
+from neurosim.scenario import scenario_from_data
 
 MODELS = figures.HERE
 WORDS = sorted(p for p in MODELS.glob("*/*.safetensors")
@@ -114,21 +115,26 @@ def test_recorded_activity_is_what_the_network_does(path: Path) -> None:
         np.testing.assert_allclose(sample[f"layer{index}"], y, atol=1e-5)
 
 
-def test_the_chip_computes_what_the_functional_model_does(tmp_path: Path) -> None:
-    folder = MODELS / "family_256"
-    scenario = tmp_path / "family.yaml"
-    scenario.write_text(
-        f"name: family\nnetwork: {{model: {folder / 'low_95.safetensors'}}}\n"
-        f"workload: {{tokens: {folder / 'heldout.npy'}, steps: 8, window: 70}}\n"
-        "chip: {use: spinnaker2, cores: 24}\nrecord: [activity]\n")
+@pytest.mark.parametrize("model", WORDS, ids=lambda path: f"{path.parent.name}/{path.stem}")
+def test_the_chip_computes_what_the_functional_model_does(model: Path) -> None:
+    """Every shipped model on SpiNNaker2: the host receives the functional model's outputs."""
+    large = model.parent.name == "egru_1350"
+    scenario = scenario_from_data({
+        "name": "shipped", "network": {"model": str(model)},
+        "workload": {"tokens": str(model.parent / "heldout.npy"), "steps": 8},
+        "chip": {"use": "spinnaker2", "cores": 150 if large else 48,
+                 "set": {} if large else {"core.data_bytes": "1 MiB"}},
+        "sync": "dataflow", "record": ["activity"]})
     result = neurosim.run(scenario)
-    result.write(tmp_path / "out")
-    network = load_model(folder / "low_95.safetensors")
-    outputs = run_functional(network, network.embedding[tokens(folder, 8)], 70)
-    recorded = np.load(tmp_path / "out" / "activity.npz")
+    network = load_model(model)
+    window = int(network.sidecar["window"])
+    outputs = run_functional(network, network.embedding[tokens(model.parent, 8)], window)
     for index, y in enumerate(outputs):
-        np.testing.assert_allclose(recorded[f"layer{index}"], y, atol=1e-5)
-        assert (recorded[f"layer{index}"] != 0).any()
+        recorded = result.activity[f"layer{index}"]
+        np.testing.assert_allclose(recorded, y, atol=1e-5)
+        assert (recorded != 0).any()
+    simulated = result["task"]["simulated"]
+    assert simulated["perplexity"] == pytest.approx(simulated["functional_perplexity"], rel=1e-5)
 
 
 def test_int8_weights_are_within_half_a_step_and_load_as_such() -> None:
