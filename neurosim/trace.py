@@ -19,6 +19,8 @@ KINDS = (
  LEVEL) = range(14)
 
 _PORT_BITS, _KIND_BITS, _PART_BITS = 32, 5, 25
+#: Records that are sorted at a time; 2 MiB.
+_BLOCK = 1 << 15
 #: No cause: the beginning of the world.
 NO_CAUSE = (-1, 0)
 
@@ -52,26 +54,42 @@ def unpack_columns(rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 
 def in_order(trace: np.ndarray) -> np.ndarray:
-    """The trace sorted by key.
+    """The trace sorted by key, as a new array."""
+    result = np.array(trace, RECORD)
+    sort(result)
+    return result
+
+
+def sort(trace: np.ndarray) -> None:
+    """Sort a contiguous trace by key, in place.
 
     Engines write nearly in order, so a merge sort that finds the ordered runs is quick once each
-    key is one integer, without the bits of a rank that no record uses.
+    key is one integer, and records move within small blocks, without a second trace in memory.
     """
-    # Copies first: a column of records is as slow to read as all of them.
-    tick, rank = trace["tick"].copy(), trace["rank"].copy()
+    order = _order(trace["tick"].copy(), trace["rank"].copy())
+    rows = trace.view(np.int64).reshape(-1, RECORD.itemsize // 8)
+    # Up to such a position, the order only exchanges what lies before it.
+    closed = np.flatnonzero(np.maximum.accumulate(order) == np.arange(len(order))) + 1
+    ends = closed[np.searchsorted(closed, np.arange(_BLOCK, len(order), _BLOCK))]
+    begin = 0
+    for end in np.unique(np.append(ends, len(order))).tolist():
+        rows[begin:end] = rows[begin:end].take(order[begin:end] - begin, axis=0)
+        begin = end
+
+
+def _order(tick: np.ndarray, rank: np.ndarray) -> np.ndarray:
+    """Indices that sort by tick, then rank; keys are packed into one integer if they fit."""
     port, rest = rank & ((1 << _PORT_BITS) - 1), rank >> _PORT_BITS
     phase = rest >> (_PART_BITS + _KIND_BITS)
     rest &= (1 << (_PART_BITS + _KIND_BITS)) - 1
     key = tick - tick.min(initial=0)
     span, rests, ports = (int(c.max(initial=0)).bit_length() for c in (key, rest, port))
     if span + 1 + rests + ports > 63:
-        return trace[np.lexsort((rank, tick))]
+        return np.lexsort((rank, tick))
     for column, bits in ((phase, 1), (rest, rests), (port, ports)):
         key <<= bits
         key |= column
-    rows = np.ascontiguousarray(trace).view(np.int64).reshape(-1, RECORD.itemsize // 8)
-    # Rows of numbers are gathered several times as fast as records.
-    return np.take(rows, np.argsort(key, kind="stable"), axis=0).view(RECORD)[:, 0]
+    return np.argsort(key, kind="stable")
 
 
 def describe(record: np.void) -> str:

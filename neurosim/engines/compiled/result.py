@@ -44,7 +44,8 @@ def records(state: State) -> np.ndarray | None:
         # The run ends between two grid ticks at most one apart, or with the grid tick `last`.
         exact = last * t.grid
         kept = kept[kept["tick"] <= (t.end_tick if exact <= t.end_tick < exact + t.grid else exact)]
-    return trace.in_order(kept)
+    trace.sort(kept)
+    return kept
 
 
 def fill_counters(state: State, image: Image, counters: Counters) -> None:
