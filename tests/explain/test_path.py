@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -136,3 +137,12 @@ def test_places_and_layers_of_a_path() -> None:
     barrier = path.part == parts.BARRIER
     assert barrier.any() and (path.place[barrier] == image.sync_part).all()
     assert (path.ticks[barrier] == image.barrier_ticks).sum() >= barrier.sum() - len(path.step)
+
+
+def test_the_reference_names_every_part_and_class(project: Path) -> None:
+    text = (project / "docs" / "reference" / "critical-path.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| ")]
+    named = {name.strip() for row in rows for name in row.split(",")}
+    assert set(parts.NAMES) <= named
+    assert all(f"**{name}**" in text for name in parts.CLASSES)
+    assert len(parts.NAMES) == len(parts.MEANINGS) == len(parts.CLASS_OF)

@@ -39,7 +39,7 @@ def write_report(path: str | Path, result: Result,
                 _table("links", "Links", result.links, _LINK_COLUMNS)],
         scenario=json.dumps(plain(data["provenance"]["resolved_scenario"]), indent=2,
                             sort_keys=True),
-        classes=parts.CLASSES,
+        classes=parts.CLASSES, meanings=dict(zip(parts.NAMES, parts.MEANINGS, strict=True)),
         origin=_origin(data), payload=as_script(payload(result, detail)),
         style=_read("report.css"), script="\n".join(_read(name) for name in _SCRIPTS))
     target = Path(path)
