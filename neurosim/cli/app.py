@@ -28,6 +28,7 @@ from neurosim.cli.schema import schema
 from neurosim.cli.show import show
 from neurosim.cli.sweep import sweep
 from neurosim.cli.timeline import timeline
+from neurosim.cli.warm import warm
 from neurosim.errors import UserError
 
 DONE, REFUSED, INTERRUPTED = 0, 2, 130
@@ -52,6 +53,7 @@ app.command("compare")(compare)
 app.command("explain")(explain)
 app.command("report")(report)
 app.command("timeline")(timeline)
+app.command("warm")(warm)
 
 
 def _version(wanted: bool) -> None:

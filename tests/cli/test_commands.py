@@ -16,7 +16,13 @@ from neurosim.cli.output import check_output
 from neurosim.cli.progress import Progress
 from neurosim.errors import ScenarioError
 
-COMMANDS = ("run", "check", "show", "schema", "chips", "import")
+COMMANDS = ("run", "check", "show", "schema", "chips", "import", "noc", "sweep", "plot", "compare",
+            "explain", "report", "timeline", "warm")
+
+
+def test_warm_leaves_the_engine_compiled(capsys: pytest.CaptureFixture[str]):
+    assert execute(["warm"]) == 0
+    assert capsys.readouterr().out == "the compiled engine is ready\n"
 
 
 def test_version(capsys: pytest.CaptureFixture[str]):
