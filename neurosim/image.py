@@ -17,7 +17,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 # Packet kinds.
-EVENT, MARKER, ACK, TRAFFIC = 0, 1, 2, 3
+EVENT, MARKER, ACK, TRAFFIC, RESULT = 0, 1, 2, 3, 4
+PACKET_KINDS = 5
 # Synchronisation disciplines.
 SYNC_NONE, SYNC_BARRIER, SYNC_TICK, SYNC_DATAFLOW = 0, 1, 2, 3
 # Input FIFO policies.
@@ -78,7 +79,7 @@ class Image:
     tree_copies: np.ndarray  # [trees] endpoint deliveries
     route_channel: np.ndarray  # [R, S] channel towards source-sink s (traffic), else empty
     route_vc: np.ndarray  # [R, S]
-    packet_bits: np.ndarray  # [4] by packet kind
+    packet_bits: np.ndarray  # [PACKET_KINDS] by packet kind
     # --- steps
     steps: int
     n_layers: int
@@ -96,7 +97,7 @@ class Image:
     core_channel: np.ndarray  # [C] router output that delivers to the core
     core_fifo: np.ndarray  # [C] packets
     core_policy: np.ndarray  # [C]
-    receive_ticks: np.ndarray  # [C, 3] by packet kind
+    receive_ticks: np.ndarray  # [C, PACKET_KINDS]
     send_ticks: np.ndarray  # [C]
     update_ticks: np.ndarray  # [C]
     wake_ticks: np.ndarray  # [C]
@@ -178,10 +179,10 @@ class Counters:
     ch_packets: np.ndarray  # [O] copies granted
     ch_bits: np.ndarray  # [O]
     ch_busy: np.ndarray  # [O] ticks
-    offered: np.ndarray  # [4] packets by kind
-    copies: np.ndarray  # [4] endpoint copies that those packets owe
-    delivered: np.ndarray  # [4] copies taken in at endpoints
-    dropped: np.ndarray  # [4] copies lost at full FIFOs
+    offered: np.ndarray  # [PACKET_KINDS] packets
+    copies: np.ndarray  # [PACKET_KINDS] endpoint copies that those packets owe
+    delivered: np.ndarray  # [PACKET_KINDS] copies taken in at endpoints
+    dropped: np.ndarray  # [PACKET_KINDS] copies lost at full FIFOs
     in_flight: int  # copies owed but neither delivered nor dropped at the end
     job_count: np.ndarray  # [C, 4]
     job_ticks: np.ndarray  # [C, 4], wake included
@@ -221,10 +222,10 @@ class Counters:
             ch_packets=zeros(outs),
             ch_bits=zeros(outs),
             ch_busy=zeros(outs),
-            offered=zeros(4),
-            copies=zeros(4),
-            delivered=zeros(4),
-            dropped=zeros(4),
+            offered=zeros(PACKET_KINDS),
+            copies=zeros(PACKET_KINDS),
+            delivered=zeros(PACKET_KINDS),
+            dropped=zeros(PACKET_KINDS),
             in_flight=0,
             job_count=zeros(cores, 4),
             job_ticks=zeros(cores, 4),

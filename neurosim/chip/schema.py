@@ -75,6 +75,8 @@ class Packet(Section):
     event_bits: Constant = quantity("bit", "spike packet", positive=True, whole=True)
     marker_bits: Constant = quantity("bit", "end-of-step marker", positive=True, whole=True)
     ack_bits: Constant = quantity("bit", "acknowledgement of a step", positive=True, whole=True)
+    result_bits: Constant = quantity("bit", "candidate word of a decoder core: logit and word",
+                                     positive=True, whole=True)
     payload_bits: Constant = quantity("bit", "payload within a spike packet", whole=True)
 
 

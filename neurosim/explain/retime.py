@@ -85,7 +85,7 @@ def _fixed(r: Records, ends: np.ndarray, image: Image) -> np.ndarray:
     job = r.info[ends]
     result = np.where(job == im.SEND, np.maximum(sends, transfer), 0)
     result = np.where(job == im.UPDATE, image.update_ticks[core], result)
-    return np.where(job == im.RECEIVE, image.receive_ticks[core, np.minimum(kinds, im.ACK)], result)
+    return np.where(job == im.RECEIVE, image.receive_ticks[core, kinds], result)
 
 
 @cache

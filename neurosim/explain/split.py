@@ -107,7 +107,7 @@ def job_ticks(records: Records, index: np.ndarray, image: Image) -> np.ndarray:
     """Cost of receive and update jobs of cores without waking."""
     core = records.part[index] - image.first_core
     number = records.packet[index]
-    kinds = np.minimum(records.packet_kind[number], im.ACK) if len(records.packet_kind) else number
+    kinds = records.packet_kind[number] if len(records.packet_kind) else number
     receive = image.receive_ticks[core, np.where(number < 0, 0, kinds)]
     return np.where(records.info[index] == im.UPDATE, image.update_ticks[core], receive)
 

@@ -116,10 +116,11 @@ def lower_network(
     return im.Image(**fields)
 
 
-def _packet_bits(chip: Chip, traffic_bits: int = 1) -> np.ndarray:
+def _packet_bits(chip: Chip) -> np.ndarray:
+    """[PACKET_KINDS] of a network's packets; what it never sends has one bit."""
     packet = chip.packet
-    return np.array([int(packet.event_bits), int(packet.marker_bits), int(packet.ack_bits),
-                     traffic_bits], np.int64)
+    return np.array([int(packet.event_bits), int(packet.marker_bits), int(packet.ack_bits), 1, 1],
+                    np.int64)
 
 
 def _domains(chip: Chip, arrays: dict[str, Any], clocks: Clocks) -> dict[str, np.ndarray]:
@@ -144,7 +145,7 @@ def _cores(network: Network, chip: Chip, mapping: Mapping, clocks: Clocks) -> di
         "core_stage": np.array([1 + s.layer for s in mapping.slices], np.int64),
         "core_fifo": np.full(n, int(core.fifo_packets), np.int64),
         "core_policy": np.full(n, _POLICIES[core.fifo_policy], np.int64),
-        "receive_ticks": np.tile(np.array([event, marker, marker], np.int64), (n, 1)),
+        "receive_ticks": np.tile(np.array([event, marker, marker, event, event]), (n, 1)),
         "send_ticks": np.full(n, job("send_cycles"), np.int64),
         "update_ticks": np.full(n, job("update_cycles"), np.int64),
         "wake_ticks": np.full(n, int(core.wake_cycles) * clocks.core, np.int64),
@@ -242,7 +243,7 @@ def _nothing_to_compute() -> dict[str, Any]:
         **dict.fromkeys(("unit_threshold", "unit_reset", "unit_zoneout"), floats),
         "unit_always": np.zeros(0, bool),
         "unit_bias": np.zeros((0, im.SUMS_PER_UNIT)),
-        "receive_ticks": np.zeros((0, 3), np.int64),
+        "receive_ticks": np.zeros((0, im.PACKET_KINDS), np.int64),
         "n_markers": np.zeros((0, 2), np.int64),
         "n_acks": np.zeros((0, 2), np.int64),
         "replay": np.zeros((0, 0), np.float32),

@@ -15,13 +15,15 @@ from neurosim.image import (
     EVENT,
     HISTOGRAM_BINS,
     MARKER,
+    RESULT,
     TRAFFIC,
     Counters,
     Image,
 )
 from neurosim.measure.facts import Facts
 
-_NAMES = {"events": EVENT, "markers": MARKER, "acknowledgements": ACK, "traffic": TRAFFIC}
+_NAMES = {"events": EVENT, "markers": MARKER, "acknowledgements": ACK, "traffic": TRAFFIC,
+          "results": RESULT}
 #: Two-sided confidence of the intervals.
 _CONFIDENCE = 0.95
 

@@ -208,7 +208,7 @@ def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
         return False
     pop_fifo(m, s)
     m[s + S_REPORTED] = 0
-    kind = m[cell + E_META] & 3
+    kind = m[cell + E_META] & 7
     m[s + S_BANK] = bank_for(m, t, d, s, cell, kind)
     ticks = m[s + S_RECEIVE + kind] + leave_rest(m, s, RECEIVE, now)
     m[s + S_JOB_TICKS + RECEIVE] += ticks
@@ -243,7 +243,7 @@ def bank_for(m: Any, t: Tables, d: Any, s: int, cell: int, kind: int) -> int:
         row = m[cell + E_NODE] + m[cell + E_OFFSET]
         m[s + S_ROW] = row
         delay = 1 if d.rows[4 * row + 3] == ROW_RECURRENT else 0
-    step = (m[cell + E_META] >> 2) + delay
+    step = (m[cell + E_META] >> 3) + delay
     if t.sync == SYNC_TICK:
         if step != m[s + S_BEGUN]:
             m[H_LATE_EVENTS] += 1
@@ -307,7 +307,7 @@ def finish_job(m: Any, t: Tables, d: Any, tr: Any, s: int) -> None:
 
 @inline
 def received(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
-    kind = m[cell + E_META] & 3
+    kind = m[cell + E_META] & 7
     if kind == EVENT:
         if d.rows[4 * m[s + S_ROW] + 1] > 0:
             m[s + S_FETCHED] = cell
@@ -315,6 +315,6 @@ def received(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
     elif kind == MARKER:
         m[t.markers + (s - t.stage) // STAGE * t.n_sums + m[s + S_BANK]] += 1
     else:
-        acknowledged(m, t, s, m[cell + E_META] >> 2, m[cell + E_NODE])
+        acknowledged(m, t, s, m[cell + E_META] >> 3, m[cell + E_NODE])
     consumed(m, s, kind)
     free_cell(m, cell)

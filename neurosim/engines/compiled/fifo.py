@@ -59,7 +59,7 @@ def deliver(m: Any, t: Tables, d: Any, tr: Any, cell: int, part: int, entry: int
         return
     s = stage_of(t, part)
     m[cell + E_NODE] = entry
-    if m[cell + E_META] & 3 == EVENT:
+    if m[cell + E_META] & 7 == EVENT:
         fetch(d.rows, 4 * (entry + m[cell + E_OFFSET]))
     m[cell + E_READY] = tick
     m[cell + E_NEXT] = NONE
@@ -96,7 +96,7 @@ def land_deliveries(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
             continue
         if tr is not None:
             record(m, t, tr, tick * t.grid, rank(LAND, m[s + S_PART], DELIVER, 0), cell,
-                   m[cell + E_META] >> 2, m[cell + E_META] & 3, m[cell + E_KEY],
+                   m[cell + E_META] >> 3, m[cell + E_META] & 7, m[cell + E_KEY],
                    m[cell + E_KEY_RANK])
         m[s + S_LANDED_CELL] = cell
         m[s + S_FIFO_COUNT] += 1
@@ -132,10 +132,10 @@ def make_room(m: Any, t: Tables, tr: Any, s: int, cell: int, tick: int) -> bool:
             m[s + S_TAIL_CELL] = m[s + S_LANDED_CELL]
     else:
         lost = pop_fifo(m, s)
-    kind = m[lost + E_META] & 3
+    kind = m[lost + E_META] & 7
     if tr is not None:
         record(m, t, tr, tick * t.grid, rank(LAND, m[s + S_PART], DROPPED, 0), lost,
-               m[lost + E_META] >> 2, kind, m[cell + E_KEY], m[cell + E_KEY_RANK])
+               m[lost + E_META] >> 3, kind, m[cell + E_KEY], m[cell + E_KEY_RANK])
     m[H_DROPPED + kind] += 1
     m[s + S_DROPPED] += 1
     m[s + S_BALANCE] -= 1

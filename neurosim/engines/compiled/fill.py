@@ -41,7 +41,8 @@ def header(state: State, image: Image) -> None:
 
 
 def needs(image: Image) -> np.ndarray:
-    """[Q, 4] credits that packets take: flits in a router's buffer, one place at an endpoint."""
+    """[Q, PACKET_KINDS] credits that packets take: flits in a router's buffer, one place at an
+    endpoint."""
     flits = np.array([rules.flits(int(bits), image.flit_bits) for bits in image.packet_bits])
     return np.where(image.ch_port[:, None] < 0, 1, flits[None, :])
 
@@ -58,9 +59,11 @@ def channels(state: State, image: Image, rings: np.ndarray) -> None:
     c[:, at.C_CYCLE] = image.ch_cycle // grid
     c[:, at.C_OWNER] = image.ch_owner
     need = needs(image)
-    c[:, at.C_COST: at.C_COST + 4] = (transfers(image) // grid) << at.COST_TICKS | need
+    kinds = im.PACKET_KINDS
+    c[:, at.C_COST: at.C_COST + kinds] = (transfers(image) // grid) << at.COST_TICKS | need
     m, flits = state.words, state.tables.flits
-    m[flits: flits + 4] = [rules.flits(int(bits), image.flit_bits) for bits in image.packet_bits]
+    m[flits: flits + kinds] = [rules.flits(int(bits), image.flit_bits)
+                               for bits in image.packet_bits]
     k = _entries(state, "credit", at.CREDIT, n * vcs)
     k[:, at.K_HAVE] = np.repeat(image.ch_credits, vcs)
     worth = need.max(axis=1)
@@ -124,7 +127,7 @@ def stages(state: State, image: Image) -> None:
     for field, name in ((at.S_SEND, "send_ticks"), (at.S_UPDATE, "update_ticks"),
                         (at.S_WAKE, "wake_ticks")):
         c[:, field] = getattr(image, name) // grid
-    c[:, at.S_RECEIVE: at.S_RECEIVE + 3] = image.receive_ticks // grid
+    c[:, at.S_RECEIVE: at.S_RECEIVE + im.PACKET_KINDS] = image.receive_ticks // grid
     c[:, at.S_N_MARKERS] = image.n_markers.sum(axis=1)
     c[:, at.S_FIRST_UNIT] = image.unit_ptr[:-1]
     c[:, at.S_UNIT] = c[:, at.S_END_UNIT] = image.unit_ptr[1:]

@@ -61,11 +61,11 @@ def arrive(m: Any, t: Tables, routes: Any, tr: Any, cell: int, channel: int, vc:
     if tr is not None:
         m[cell + E_ARRIVED] = head
         record(m, t, tr, head * t.grid, rank(LAND, number, ARRIVE, m[q + Q_PORT]), cell,
-               m[cell + E_META] >> 2, vc, key, key_rank)
+               m[cell + E_META] >> 3, vc, key, key_rank)
     # Which way it goes on is looked up when it can go: until then memory has answered.
     m[cell + E_NODE] = following
     m[cell + E_OUT] = UNKNOWN
-    if m[cell + E_META] & 3 == TRAFFIC:
+    if m[cell + E_META] & 7 == TRAFFIC:
         fetch(routes, following * t.n_routers + number)
     else:
         fetch(m, t.branch + following)
@@ -82,7 +82,7 @@ def arrive(m: Any, t: Tables, routes: Any, tr: Any, cell: int, channel: int, vc:
 def look_up(m: Any, t: Tables, routes: Any, cell: int, number: int) -> None:
     """The output and channel of a copy at a router, or FORK."""
     node = m[cell + E_NODE]
-    if m[cell + E_META] & 3 == TRAFFIC:
+    if m[cell + E_META] & 7 == TRAFFIC:
         packed = int(routes[node * t.n_routers + number])
         m[cell + E_OUT] = packed & 63
         m[cell + E_VC] = packed >> BRANCH_VC

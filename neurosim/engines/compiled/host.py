@@ -138,7 +138,7 @@ def host_deliveries(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> Non
         m[s + S_COMING] = m[cell + E_NEXT]
         if m[cell + E_NEXT] < 0:
             m[s + S_TAIL_CELL] = NONE
-        kind, step, entry = m[cell + E_META] & 3, m[cell + E_META] >> 2, m[cell + E_NODE]
+        kind, step, entry = m[cell + E_META] & 7, m[cell + E_META] >> 3, m[cell + E_NODE]
         exact = tick * t.grid
         if tr is not None:
             key_rank = rank(LAND, m[s + S_PART], DELIVER, 0)

@@ -21,13 +21,13 @@ NONE = -1
 # --- header: words of the machine as a whole
 (H_NOW, H_NEXT, H_FREE, H_FREE_CELLS, H_END, H_OVERFLOW, H_LAST, H_RECORDS, H_LATE_CORES,
  H_LATE_EVENTS, H_HOST_SENT, H_BROKEN) = range(12)
-#: Counts by packet kind, four words each.
-H_OFFERED, H_COPIES, H_DELIVERED, H_DROPPED = 12, 16, 20, 24
+#: Counts by packet kind, eight words each.
+H_OFFERED, H_COPIES, H_DELIVERED, H_DROPPED = 64, 72, 80, 88
 #: Synchroniser: superstep, sum of balances, members that reported, key of the last report;
 #: release on its way: exact tick (or NEVER), key of its cause; reports on their way: first, count.
 (Y_SUPERSTEP, Y_BALANCE, Y_HAVE, Y_LAST, Y_LAST_RANK, Y_RELEASE, Y_CAUSE, Y_CAUSE_RANK, Y_FIRST,
  Y_COUNT, Y_TIMER, Y_TIMER_NUMBER) = range(28, 40)
-HEADER = 64
+HEADER = 96
 
 # --- channel: an output of a router, or an injection channel
 (C_BUSY, C_POINTER, C_QUEUE, C_LATENCY) = range(4)
@@ -35,7 +35,7 @@ HEADER = 64
 C_COST = 4
 COST_TICKS, COST_NEED = 24, (1 << 24) - 1
 # Only where a copy ends, or when somebody waits.
-C_FAR, C_CYCLE, C_OWNER = 8, 9, 10
+C_FAR, C_CYCLE, C_OWNER = 9, 10, 11
 CHANNEL = 16
 
 # --- credit: room at the far end of a channel, by virtual channel; K_HAVE < 0: any
@@ -68,13 +68,13 @@ CELL = 16
  S_TAIL_CELL, S_LANDED_CELL, S_FIFO_COUNT, S_FIFO_MAX, S_POLICY, S_DEPTH, S_PERIOD, S_PHASE,
  S_READY, S_IDLE, S_REPORTED, S_BALANCE, S_ASLEEP, S_STALLED, S_DELIVERS, S_PART) = range(24)
 S_RECEIVE = 24  # receive ticks by packet kind
-S_UNIT, S_END_UNIT, S_HEAD, S_LATCHED = range(28, 32)
+S_UNIT, S_END_UNIT, S_HEAD = range(29, 32)
 S_JOB_COUNT = 32
 S_JOB_TICKS = 36
 (S_BEGUN, S_SUPERSTEP, S_TICKED, S_SYNC_AT, S_SYNC_KEY, S_SYNC_RANK, S_LAST, S_LAST_RANK, S_TAIL,
  S_SEQUENCE, S_CHANNEL, S_STAGE, S_FIRST_UNIT, S_STEP_AT, S_STEP_KEY, S_STEP_RANK, S_SEND,
  S_UPDATE, S_WAKE, S_MARKER_TREE, S_ACK_TREE, S_N_MARKERS, S_DROPPED, S_STALLED_TICKS, S_WAKES,
- S_START, S_START_RANK) = range(40, 67)
+ S_START, S_START_RANK, S_LATCHED) = range(40, 68)
 S_N_ACKS = 68  # receivers that acknowledge, by delay
 S_SYNAPTIC = 72
 STAGE = 80

@@ -9,7 +9,15 @@ from neurosim.engines.compiled import layout as at
 from neurosim.engines.compiled.fill import _entries
 from neurosim.engines.compiled.state import State, transfers
 from neurosim.engines.outcome import FINISHED, INTERRUPTED, OVERFLOW, STOPPED, STUCK, Outcome
-from neurosim.image import BATCHES, HISTOGRAM_BINS, SYNC_BARRIER, SYNC_NONE, Counters, Image
+from neurosim.image import (
+    BATCHES,
+    HISTOGRAM_BINS,
+    PACKET_KINDS,
+    SYNC_BARRIER,
+    SYNC_NONE,
+    Counters,
+    Image,
+)
 
 
 def outcome(state: State, image: Image, counters: Counters, interrupted: bool) -> Outcome:
@@ -52,14 +60,14 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     m, t = state.words, state.tables
     grid, cores = t.grid, image.n_cores
     counters.end_tick = int(image.end_tick if image.end_tick >= 0 else m[at.H_END])
-    counts = _entries(state, "granted", 4, image.n_outputs)
+    counts = _entries(state, "granted", 8, image.n_outputs)[:, :PACKET_KINDS]
     counters.ch_packets[:] = counts.sum(axis=1)
     counters.ch_bits[:] = counts @ image.packet_bits
     counters.ch_busy[:] = (counts * transfers(image)[: image.n_outputs]).sum(axis=1)
-    counters.offered[:] = m[at.H_OFFERED: at.H_OFFERED + 4]
-    counters.copies[:] = m[at.H_COPIES: at.H_COPIES + 4]
-    counters.delivered[:] = m[at.H_DELIVERED: at.H_DELIVERED + 4]
-    counters.dropped[:] = m[at.H_DROPPED: at.H_DROPPED + 4]
+    counters.offered[:] = m[at.H_OFFERED: at.H_OFFERED + PACKET_KINDS]
+    counters.copies[:] = m[at.H_COPIES: at.H_COPIES + PACKET_KINDS]
+    counters.delivered[:] = m[at.H_DELIVERED: at.H_DELIVERED + PACKET_KINDS]
+    counters.dropped[:] = m[at.H_DROPPED: at.H_DROPPED + PACKET_KINDS]
     counters.in_flight = int((counters.copies - counters.delivered - counters.dropped).sum())
     s = _entries(state, "stage", at.STAGE, cores + image.n_hosts)[:cores]
     counters.job_count[:] = s[:, at.S_JOB_COUNT: at.S_JOB_COUNT + 4]

@@ -152,7 +152,7 @@ def port_free(m: Any, t: Tables, q: int, slot: int) -> int:
 def ready_for(m: Any, t: Tables, cell: int, channel: int) -> int:
     """Cut through, but wait for the tail where the outgoing channel is the faster one."""
     if t.mixed != 0:
-        cost = m[t.channel + CHANNEL * channel + C_COST + (m[cell + E_META] & 3)]
+        cost = m[t.channel + CHANNEL * channel + C_COST + (m[cell + E_META] & 7)]
         if cost >> COST_TICKS < m[cell + E_INCOMING]:
             return m[cell + E_WHOLE]
     return m[cell + E_READY]
@@ -194,7 +194,7 @@ def decide_output(m: Any, t: Tables, d: Any, tr: Any, r: int, number: int, chann
         room = channel * t.n_vcs + vc
         k = t.credit + CREDIT * room
         if m[k + K_HAVE] >= 0:
-            need = m[c + C_COST + (m[cell + E_META] & 3)] & COST_NEED
+            need = m[c + C_COST + (m[cell + E_META] & 7)] & COST_NEED
             if tr is not None or m[k + K_HAVE] < need:
                 land_credits(m, t, tr, room, now)
             if m[k + K_HAVE] < need:
@@ -235,7 +235,7 @@ def find_branch(m: Any, t: Tables, left: int, node: int, output: int) -> int:
 def grant(m: Any, t: Tables, d: Any, tr: Any, r: int, number: int, channel: int, c: int,
           q: int, slot: int, cell: int, branch: int, vc: int, following: int, now: int) -> None:
     """Take the output, pass the copy on, and free the slot after the last branch."""
-    kind = m[cell + E_META] & 3
+    kind = m[cell + E_META] & 7
     cost = m[c + C_COST + kind]
     transfer = cost >> COST_TICKS
     end = now + transfer
@@ -247,7 +247,7 @@ def grant(m: Any, t: Tables, d: Any, tr: Any, r: int, number: int, channel: int,
     k = t.credit + CREDIT * (channel * t.n_vcs + vc)
     if m[k + K_HAVE] >= 0:
         m[k + K_HAVE] -= cost & COST_NEED
-    m[t.granted + 4 * channel + kind] += 1
+    m[t.granted + 8 * channel + kind] += 1
     m[c + C_BUSY] = end
     m[c + C_POINTER] = slot + 1 if slot + 1 < m[r + R_SLOTS] else 0
     m[p + Q_READER] = slot
@@ -299,7 +299,7 @@ def record_grant(m: Any, t: Tables, tr: Any, q: int, p: int, channel: int, slot:
     if m[k + K_HAVE] >= 0 and later(at, why, why_rank, m[k + K_AT], m[k + K_KEY],
                                     m[k + K_KEY_RANK]):
         why, why_rank = m[k + K_KEY], m[k + K_KEY_RANK]
-    record(m, t, tr, key, key_rank, cell, m[cell + E_META] >> 2, vc, why, why_rank)
+    record(m, t, tr, key, key_rank, cell, m[cell + E_META] >> 3, vc, why, why_rank)
     m[t.grant_key + channel] = key
 
 
@@ -314,4 +314,4 @@ def fetch_router(m: Any, t: Tables, number: int) -> None:
     for channel in range(m[r + R_OUT], m[r + R_OUT] + m[r + R_OUTPUTS]):
         fetch(m, t.channel + CHANNEL * channel)
         fetch(m, t.credit + CREDIT * channel * t.n_vcs)
-        fetch(m, t.granted + 4 * channel)
+        fetch(m, t.granted + 8 * channel)

@@ -176,7 +176,7 @@ def offer(m: Any, t: Tables, tr: Any, s: int, phase: int, port: int, kind: int, 
     """Put a packet at the end of the send queue."""
     cell = new_cell(m, t)
     m[cell + E_NEXT] = NONE
-    m[cell + E_META] = step * 4 + kind
+    m[cell + E_META] = step * 8 + kind
     m[cell + E_NODE] = m[t.root + tree]
     m[cell + E_OFFSET] = offset
     m[cell + E_VALUE] = bits_of(value)
@@ -210,7 +210,7 @@ def can_send(m: Any, t: Tables, tr: Any, s: int, now: int) -> bool:
     if m[s + S_HEAD] < 0:
         return False
     c = t.channel + CHANNEL * m[s + S_CHANNEL]
-    need = m[c + C_COST + (m[m[s + S_HEAD] + E_META] & 3)] & COST_NEED
+    need = m[c + C_COST + (m[m[s + S_HEAD] + E_META] & 7)] & COST_NEED
     room = m[s + S_CHANNEL] * t.n_vcs
     have = t.credit + CREDIT * room + K_HAVE
     if tr is not None or m[have] < need:
@@ -233,7 +233,7 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
     once, with its time of arrival."""
     cell = m[s + S_HEAD]
     m[s + S_HEAD] = m[cell + E_NEXT]
-    kind = m[cell + E_META] & 3
+    kind = m[cell + E_META] & 7
     channel = m[s + S_CHANNEL]
     c = t.channel + CHANNEL * channel
     k = t.credit + CREDIT * channel * t.n_vcs
@@ -252,7 +252,7 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
     start_job(m, t, tr, s, SEND, ticks, cell, why, why_rank, now)
     if tr is not None:
         key, key_rank = end * t.grid, rank(LAND, m[s + S_PART], INJECT, 0)
-        record(m, t, tr, key, key_rank, cell, m[cell + E_META] >> 2, kind, end * t.grid,
+        record(m, t, tr, key, key_rank, cell, m[cell + E_META] >> 3, kind, end * t.grid,
                rank(LAND, m[s + S_PART], END, 0))
         # The job's END record is due later, when the copy may have changed hands.
         m[s + S_BANK] = m[cell + E_SEQUENCE]
@@ -273,7 +273,7 @@ def start_job(m: Any, t: Tables, tr: Any, s: int, kind: int, ticks: int, cell: i
     m[s + S_JOB_CELL] = cell
     m[s + S_JOB_END] = now + ticks
     if tr is not None:
-        step = m[cell + E_META] >> 2 if cell >= 0 else m[s + S_BEGUN] - 1
+        step = m[cell + E_META] >> 3 if cell >= 0 else m[s + S_BEGUN] - 1
         key, key_rank = now * t.grid, rank(DECIDE, m[s + S_PART], START, 0)
         record(m, t, tr, key, key_rank, cell, step, kind, why, why_rank)
         m[s + S_START], m[s + S_START_RANK] = key, key_rank
@@ -297,9 +297,9 @@ def end_job(m: Any, t: Tables, tr: Any, s: int) -> None:
         key, key_rank = tick * t.grid, rank(LAND, part, END, 0)
         step = m[s + S_BEGUN] - 1
         if cell >= 0:
-            step = m[cell + E_META] >> 2
+            step = m[cell + E_META] >> 3
         elif cell < -1:  # a sent packet: its name was kept
-            step = (-2 - cell) >> 2
+            step = (-2 - cell) >> 3
             cell = t.scratch
             m[cell + E_SOURCE], m[cell + E_SEQUENCE] = part, m[s + S_BANK]
         record(m, t, tr, key, key_rank, cell, step, m[s + S_JOB], m[s + S_START],

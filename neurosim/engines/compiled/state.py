@@ -92,8 +92,8 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
         ("channel", channels, at.CHANNEL), ("credit", channels * image.n_vcs, at.CREDIT),
         ("ring", int(rings.sum()) * image.n_vcs, at.RING),
         ("queue", len(image.in_channel) * image.n_vcs, at.QUEUE),
-        ("flits", 4, 1), ("router", image.n_routers, at.ROUTER),
-        ("requests", 64, 1), ("grant_key", channels, 1), ("granted", image.n_outputs, 4),
+        ("flits", im.PACKET_KINDS, 1), ("router", image.n_routers, at.ROUTER),
+        ("requests", 64, 1), ("grant_key", channels, 1), ("granted", image.n_outputs, 8),
         ("stage", stages, at.STAGE), ("acks", stages, 4 * image.n_sums),
         ("markers", image.n_cores, image.n_sums), ("have", stages, 1),
         ("source", image.n_sources, at.SOURCE), ("clock", image.sync_part + 1, 2),
@@ -192,7 +192,7 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
 
 
 def transfers(image: Image) -> np.ndarray:
-    """[Q, 4] ticks of a packet of each kind on each channel."""
+    """[Q, PACKET_KINDS] ticks of a packet of each kind on each channel."""
     cycles = -(-image.packet_bits[None, :] // image.ch_width[:, None])
     return cycles * image.ch_cycle[:, None]
 

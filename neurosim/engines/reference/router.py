@@ -10,6 +10,7 @@ import simpy
 
 from neurosim import rules, trace
 from neurosim.engines.reference.machine import Key, Machine, Packet, Part
+from neurosim.image import PACKET_KINDS
 from neurosim.trace import ARRIVE, CREDIT, DECIDE, GRANT, LAND, NO_CAUSE
 
 
@@ -96,7 +97,7 @@ class Router(Part):
 
     def largest_need(self, channel: int) -> int:
         """Credits of the largest packet: with fewer than these a credit is worth waiting for."""
-        return max(self.need(channel, kind) for kind in range(4))
+        return max(self.need(channel, kind) for kind in range(PACKET_KINDS))
 
     # --- decision
 
