@@ -73,6 +73,32 @@ def round_output(y: float) -> float:
     return float(np.float32(y))
 
 
+def round_event(c: float, levels: int) -> float:
+    """An event as it leaves the unit: float32 (``levels`` 0), or the nearest of ``levels`` + 1
+    unsigned values (half up), 0 to 1, as float32.  One that rounds to 0 is not sent."""
+    if levels == 0:
+        return float(np.float32(c))
+    level = float(math.floor(c * levels + 0.5))
+    level = min(max(level, 0.0), float(levels))
+    return float(np.float32(level / levels))
+
+
+def gumbel(seed: int, word: int, step: int) -> float:
+    """A standard Gumbel variable for one word of one step (stream 7 of the counter hash)."""
+    return -math.log(-math.log(uniform(seed, 7, word, step)))
+
+
+def score(logit: float, temperature: float, seed: int, word: int, step: int) -> float:
+    """logit / temperature + Gumbel: the word of the largest score is a draw from
+    softmax(logits / temperature) (the Gumbel-max trick)."""
+    return logit / temperature + gumbel(seed, word, step)
+
+
+def better(score_a: float, word_a: int, score_b: float, word_b: int) -> bool:
+    """Whether word a beats word b: the larger score, ties to the lower word."""
+    return score_a > score_b or (score_a == score_b and word_a < word_b)
+
+
 def token_at(superstep: int, stage: int, period: int, steps: int) -> int:
     """The token that a stage works on in a superstep, or -1 (stage 0: host, l + 1: layer l)."""
     k = superstep - stage

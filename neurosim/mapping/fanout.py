@@ -13,7 +13,7 @@ def fanout(kernel: sp.csr_array, slice_of_unit: np.ndarray, n_slices: int) -> sp
     """Synapse counts from each source unit into each slice of the destination layer.
 
     Args:
-        kernel: [sources, 3 * units] CSR without explicit zeros; columns ``gate * units + unit``.
+        kernel: [sources, gates * units] CSR; columns ``gate * units + unit``, 1 or 3 gates.
         slice_of_unit: [units] int, the slice that holds each unit of the destination layer.
         n_slices: number of slices of that layer.
 
@@ -24,9 +24,9 @@ def fanout(kernel: sp.csr_array, slice_of_unit: np.ndarray, n_slices: int) -> sp
     """
     sources, columns = kernel.shape
     units = len(slice_of_unit)
-    if columns != 3 * units:
+    if columns not in (units, 3 * units):
         raise ValueError(f"kernel has {columns} columns for {units} units, expected {3 * units}")
-    slice_of_column = np.tile(np.asarray(slice_of_unit, np.int32), 3)
+    slice_of_column = np.tile(np.asarray(slice_of_unit, np.int32), columns // units)
     # Counting into a dense table beats sorting where most entries of the table are hit.
     if kernel.nnz * 4 > sources * n_slices:
         return _count_dense(kernel, slice_of_column, n_slices)

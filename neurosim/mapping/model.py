@@ -12,11 +12,13 @@ class Slice:
     """The units of one layer that one core holds; a core holds at most one slice.
 
     ``core`` indexes the chip's cores; ``units`` are indices within the layer, ascending.
+    ``dram``: its synapse or look-up table lies in DRAM, not in the core's memory.
     """
 
     layer: int
     core: int
     units: np.ndarray
+    dram: bool = False
 
 
 @dataclass(frozen=True)
