@@ -25,6 +25,9 @@ class Level(Section):
     voltage_v: Constant = quantity("V", "core supply voltage", positive=True)
     core_sleep_w: Constant = quantity("W", "power of one sleeping core")
     core_active_j_per_cycle: Constant = quantity("J/cycle", "energy of a busy core above sleep")
+    mac_active_j_per_cycle: Constant | None = quantity(
+        "J/cycle", "energy above sleep while the MAC array is busy (null: as a busy core)",
+        optional=True)
 
 
 class Noc(Section):
@@ -109,6 +112,23 @@ class Core(Section):
     state_bytes_per_unit: Constant = quantity("B", "state and parameters of one unit", whole=True)
     sum_bytes: Constant = quantity("B", "one gate sum", whole=True)
     queue_entry_bytes: Constant = quantity("B", "one packet in a queue", whole=True)
+    stream_bytes_per_unit: Constant | None = quantity(
+        "B", "state of one unit for one more stream (null: state_bytes_per_unit)", whole=True,
+        optional=True)
+    dense_cycles: Constant | None = quantity(
+        "cycles", "one product with consecutive weights, scalar (null: group_cycles)",
+        positive=True, whole=True, optional=True)
+    word_cycles: Constant | None = quantity(
+        "cycles", "compare one word's logit with the best (null: dense_cycles)", positive=True,
+        whole=True, optional=True)
+    mac_lanes: Constant | None = quantity(
+        "", "int8 products a cycle of the core's MAC array (null: none)", positive=True,
+        whole=True, optional=True)
+    mac_utilisation: Constant | None = quantity(
+        "", "share of mac_lanes that fully connected products reach (null: 1)", positive=True,
+        optional=True)
+    mac_setup_cycles: Constant | None = quantity(
+        "cycles", "start the MAC array once (null: 0)", whole=True, optional=True)
 
 
 class Sync(Section):
@@ -202,6 +222,9 @@ class Chip(Strict):
                 raise inconsistent("topology.without", "leaves no tile with cores", "fewer holes")
             if self.usable_cores is not None and self.usable_cores > cores:
                 raise inconsistent("usable_cores", f"is {self.usable_cores}", f"1 to {cores}")
+        share = self.core.mac_utilisation
+        if share is not None and float(share) > 1.0:
+            raise inconsistent("core.mac_utilisation", f"is {float(share):g}", "a share up to 1")
         largest = max(int(self.packet.event_bits), int(self.packet.marker_bits),
                       int(self.packet.ack_bits))
         flits, bits = int(self.noc.buffer_flits), int(self.noc.flit_bits)

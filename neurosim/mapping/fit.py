@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurosim.errors import MappingError
-from neurosim.mapping.memory import MARKERS_IN_QUEUE, memory_use, unit_bytes
+from neurosim.mapping.ends import end_memory
+from neurosim.mapping.memory import MARKERS_IN_QUEUE, Held, memory_use, unit_bytes
+from neurosim.mapping.misfit import cores_that_do, does_not_fit, misfit
 from neurosim.mapping.model import MemoryUse
 from neurosim.mapping.partition import balanced_slices, even_slices, share_cores
 
@@ -25,12 +27,13 @@ class LayerPlan:
     """
 
     def __init__(
-        self, layer: Layer, work: np.ndarray, core: Core, buffers: int, partition: str
+        self, layer: Layer, work: np.ndarray, core: Core, held: Held, partition: str
     ) -> None:
         self.layer, self.work, self.core = layer, work, core
-        self.buffers, self.partition = buffers, partition
+        self.held, self.end = held, layer.kind in ("lookup", "decoder")
+        self.partition = "even" if self.end else partition
         self.capacity = int(core.data_bytes)
-        self.unit_bytes = unit_bytes(layer, core, buffers)
+        self.unit_bytes = unit_bytes(layer, core, held)
         self._cuts: dict[int, tuple[np.ndarray, list[MemoryUse]]] = {}
 
     def slices(self, count: int) -> np.ndarray:
@@ -52,7 +55,7 @@ class LayerPlan:
     @property
     def fewest(self) -> int:
         """No cut into fewer slices can fit: all units' bytes, over what queues leave free."""
-        free = self.capacity - self._fixed_bytes
+        free = self.capacity - self.fixed_bytes
         if free <= 0:
             return self.layer.units
         return min(self.layer.units, max(1, math.ceil(int(self.unit_bytes.sum()) / free)))
@@ -60,7 +63,7 @@ class LayerPlan:
     def more(self, count: int) -> int:
         """A larger number of slices to try when ``count`` do not fit; at most one a unit."""
         use = self.fullest(count)
-        shared = use.row_pointers + use.lookup + self._fixed_bytes
+        shared = self.fixed_bytes + (0 if self.end else use.row_pointers + use.lookup)
         if shared < self.capacity:
             wanted = math.ceil(count * (use.total - shared) / (self.capacity - shared))
         else:
@@ -77,7 +80,10 @@ class LayerPlan:
         return count
 
     @property
-    def _fixed_bytes(self) -> int:
+    def fixed_bytes(self) -> int:
+        """Bytes of a core that holds no unit."""
+        if self.end:
+            return end_memory(self.layer, 0, self.core, self.held).total
         slots = int(self.core.fifo_packets) + MARKERS_IN_QUEUE
         return slots * int(self.core.queue_entry_bytes) + int(self.core.row_pointer_bytes)
 
@@ -97,14 +103,18 @@ class LayerPlan:
                    key=lambda each: max(use.total for use in each[1]))
 
     def _measure(self, slices: np.ndarray, count: int) -> tuple[np.ndarray, list[MemoryUse]]:
-        return slices, memory_use(self.layer, slices, count, self.core, self.buffers)
+        return slices, memory_use(self.layer, slices, count, self.core, self.held)
 
 
 def count_cores(
     plans: Sequence[LayerPlan], chip: Chip, cores: int | None,
-    cores_per_layer: Sequence[int] | None,
+    cores_per_layer: Sequence[int] | None, ends: Mapping[str, int | None] | None = None,
 ) -> list[int]:
     """Cores of each layer, such that all slices fit.
+
+    Args:
+        cores_per_layer: of the recurrent layers; ends: of ``lookup`` and ``decoder`` layers by
+            kind, None where they get what their work asks for.
 
     Raises:
         MappingError: more cores than usable, fewer than layers, or a layer that does not fit.
@@ -113,14 +123,13 @@ def count_cores(
         raise MappingError("chip.cores", f"is {cores}, but {chip.name} has {chip.usable} usable "
                            "cores", f"1 to {chip.usable}")
     available = chip.usable if cores is None else cores
-    if cores_per_layer is not None:
-        return _given_counts(plans, list(cores_per_layer), available)
+    given = _given_counts(plans, cores_per_layer, ends or {}, available)
     if available < len(plans):
         raise MappingError("chip.cores", f"{len(plans)} layers need a core each, but there are "
                            f"{available}", f"{len(plans)} or more")
     work = [float(plan.work.sum()) for plan in plans]
-    most = [plan.layer.units for plan in plans]
-    fewest = [plan.fewest for plan in plans]
+    most = [given.get(n, plan.layer.units) for n, plan in enumerate(plans)]
+    fewest = [given.get(n, plan.fewest) for n, plan in enumerate(plans)]
     while sum(fewest) <= available:
         counts = share_cores(work, fewest, most, available)
         misfits = [n for n, plan in enumerate(plans) if not plan.fits(counts[n])]
@@ -130,54 +139,44 @@ def count_cores(
             break
         for n in misfits:
             fewest[n] = plans[n].more(counts[n])
-    raise _does_not_fit(plans, share_cores(work, [1] * len(plans), most, available), chip, cores)
+    least = [given.get(n, 1) for n in range(len(plans))]
+    if sum(least) > available:
+        raise MappingError("chip.cores", f"{sum(least)} cores are asked for, with one a layer "
+                           f"where no number is given, but there are {available}",
+                           f"{sum(least)} or more")
+    raise does_not_fit(plans, share_cores(work, least, most, available), chip, cores)
 
 
-def _given_counts(plans: Sequence[LayerPlan], counts: list[int], available: int) -> list[int]:
+#: Keys that give the cores of layers that are no recurrent ones.
+END_KEYS = {"lookup": "embedding.cores", "decoder": "decoder.cores"}
+
+
+def _given_counts(
+    plans: Sequence[LayerPlan], cores_per_layer: Sequence[int] | None,
+    ends: Mapping[str, int | None], available: int,
+) -> dict[int, int]:
+    """Cores of the layers for which a number is given, by layer; each fits."""
+    given: dict[int, tuple[int, str]] = {}
     key = "mapping.cores_per_layer"
-    if len(counts) != len(plans):
-        raise MappingError(key, f"has {len(counts)} entries for {len(plans)} layers",
-                           f"{len(plans)} entries")
-    for plan, count in zip(plans, counts, strict=True):
-        if not 1 <= count <= plan.layer.units:
-            raise MappingError(key, f"gives layer {plan.layer.name!r} {count} cores",
-                               f"1 to {plan.layer.units}, its units")
-    if sum(counts) > available:
-        raise MappingError(key, f"takes {sum(counts)} cores of {available}",
+    inner = [n for n, plan in enumerate(plans) if not plan.end]
+    if cores_per_layer is not None:
+        if len(cores_per_layer) != len(inner):
+            raise MappingError(key, f"has {len(cores_per_layer)} entries for {len(inner)} layers",
+                               f"{len(inner)} entries")
+        given = {n: (count, key) for n, count in zip(inner, cores_per_layer, strict=True)}
+    for n, plan in enumerate(plans):
+        wanted = ends.get(plan.layer.kind) if plan.end else None
+        if wanted is not None:
+            given[n] = wanted, END_KEYS[plan.layer.kind]
+    for n, (count, key) in given.items():
+        if not 1 <= count <= plans[n].layer.units:
+            raise MappingError(key, f"gives layer {plans[n].layer.name!r} {count} cores",
+                               f"1 to {plans[n].layer.units}, its units")
+    total = sum(count for count, _ in given.values())
+    if total > available:
+        raise MappingError(key, f"takes {total} cores of {available}",
                            f"a sum of {available} or less")
-    for plan, count in zip(plans, counts, strict=True):
-        if not plan.fits(count):
-            raise _misfit(key, plan, count, _cores_that_do(plan.enough(), "for this layer"))
-    return counts
-
-
-def _does_not_fit(
-    plans: Sequence[LayerPlan], counts: list[int], chip: Chip, cores: int | None
-) -> MappingError:
-    """The error for the layer that is furthest over."""
-    worst = max(range(len(plans)), key=lambda n: plans[n].fullest(counts[n]).total)
-    enough = [plan.enough() for plan in plans]
-    total = None if None in enough else sum(count for count in enough if count)
-    what = _cores_that_do(total, f"in all ({chip.name} has {chip.usable})")
-    return _misfit("chip" if cores is None else "chip.cores", plans[worst], counts[worst], what)
-
-
-def _misfit(key: str, plan: LayerPlan, count: int, cores_that_do: str) -> MappingError:
-    use = plan.fullest(count)
-    over = use.total - plan.capacity
-    ways = [cores_that_do] if cores_that_do else []
-    table = use.weights + use.indices
-    if over < table:
-        percent = math.ceil(100 * over / table)
-        ways.append(f"pruning {percent} % more of its stored weights")
-    ways.append(f"core.data_bytes of {use.total}")
-    return MappingError(
-        key,
-        f"layer {plan.layer.name!r} does not fit on {count} core{'s' * (count > 1)}: the fullest "
-        f"takes {use.total} of {plan.capacity} bytes, {over} too many",
-        ", or ".join(ways),
-    )
-
-
-def _cores_that_do(count: int | None, scope: str) -> str:
-    return "" if count is None else f"{count} cores {scope}"
+    for n, (count, key) in given.items():
+        if not plans[n].fits(count):
+            raise misfit(key, plans[n], count, cores_that_do(plans[n].enough(), "for this layer"))
+    return {n: count for n, (count, _) in given.items()}

@@ -11,10 +11,13 @@ import scipy.sparse as sp
 from neurosim.errors import MappingError
 from neurosim.mapping.fanout import fanout
 from neurosim.mapping.fit import LayerPlan, count_cores
+from neurosim.mapping.memory import Held
 from neurosim.mapping.model import Mapping, Slice
 from neurosim.mapping.partition import expected_work, source_rates
 from neurosim.mapping.placement import MAX_SWAP_CORES, place
+from neurosim.mapping.reduction import result_parents
 from neurosim.mapping.tables import require_tables_fit, table_use
+from neurosim.network.machine import LanguagePlan
 
 if TYPE_CHECKING:
     from neurosim.chip.schema import Chip
@@ -35,6 +38,7 @@ def map_network(
     buffers: int = 2,
     rates: Sequence[np.ndarray] | None = None,
     seed: int = 0,
+    plan: LanguagePlan | None = None,
 ) -> Mapping:
     """Map every layer's units to slices and the slices to cores.
 
@@ -42,12 +46,13 @@ def map_network(
         cores: cores to use; None takes all usable ones (never more than there are units).
         partition: ``balanced`` evens out expected work within a layer, ``even`` the unit counts.
         placement: ``compact``, ``linear`` or ``random`` (:func:`neurosim.mapping.placement.place`).
-        cores_per_layer: cores of each layer; None shares them by expected work.
+        cores_per_layer: cores of each recurrent layer; None shares them by expected work.
         keys: ``unit`` or ``core`` (see :class:`~neurosim.mapping.model.Mapping`).
         buffers: banks of gate sums that each core holds.
         rates: mean events per step of each unit
             (:func:`neurosim.mapping.partition.source_rates`).
         seed: of the random placement.
+        plan: of the ends, if ``network`` is a machine's (:mod:`neurosim.network.machine`).
 
     Raises:
         MappingError: fewer cores than layers; a layer that does not fit (the message says by how
@@ -57,21 +62,25 @@ def map_network(
     _require_choice("mapping.partition", partition, PARTITIONS)
     _require_choice("mapping.keys", keys, KEYS)
     rate = source_rates(network, rates)
+    plan = plan or LanguagePlan()
+    dram = {"lookup": plan.embedding_on == "dram", "decoder": plan.decoder_on == "dram"}
     plans = [
         LayerPlan(layer, expected_work(layer, rate[n], rate[n + 1], chip.core), chip.core,
-                  buffers, partition)
+                  Held(buffers, plan.streams, plan.choice.candidates, dram.get(layer.kind, False)),
+                  partition)
         for n, layer in enumerate(network.layers)
     ]
-    counts = count_cores(plans, chip, cores, cores_per_layer)
-    slice_of_unit = [plan.slices(count) for plan, count in zip(plans, counts, strict=True)]
+    ends = {"lookup": plan.embedding_cores, "decoder": plan.decoder_cores}
+    counts = count_cores(plans, chip, cores, cores_per_layer, ends)
+    slice_of_unit = [each.slices(count) for each, count in zip(plans, counts, strict=True)]
     placed = _place(network, chip, placement, seed, rate, counts, slice_of_unit)
     slices: list[Slice] = []
     for number, (of_unit, count) in enumerate(zip(slice_of_unit, counts, strict=True)):
         by_slice = np.argsort(of_unit, kind="stable")
         groups = np.split(by_slice, np.cumsum(np.bincount(of_unit, minlength=count))[:-1])
-        slices += [Slice(number, int(placed[len(slices) + n]), units)
+        slices += [Slice(number, int(placed[len(slices) + n]), units, plans[number].held.dram)
                    for n, units in enumerate(groups)]
-    memory = [use for plan, count in zip(plans, counts, strict=True) for use in plan.memory(count)]
+    memory = [use for each, count in zip(plans, counts, strict=True) for use in each.memory(count)]
     mapping = Mapping(tuple(slices), tuple(memory), int(chip.core.data_bytes), keys)
     if chip.noc.table_entries is not None:
         require_tables_fit(table_use(network, chip, mapping), chip)
@@ -102,8 +111,19 @@ def slice_traffic(
         within = fanout(layer.recurrent, slice_of_unit[n], counts[n])
         traffic[here, here] += _copies(within, rates[n + 1], slice_of_unit[n], counts[n])
     last = len(network.layers) - 1
-    host[first[last]:] += np.bincount(slice_of_unit[last], rates[last + 1], counts[last])
+    out = slice(first[last], first[last + 1])
+    if network.layers[last].kind == "decoder":
+        _results(traffic[out, out], host[out])
+    else:
+        host[out] += np.bincount(slice_of_unit[last], rates[last + 1], counts[last])
     return traffic, host
+
+
+def _results(traffic: np.ndarray, host: np.ndarray) -> None:
+    """One candidate a step up the tree of decoder cores, and from its root to the host."""
+    parent = result_parents(len(host))
+    traffic[np.arange(1, len(host)), parent[1:]] += 1.0
+    host[0] += 1.0
 
 
 def _copies(

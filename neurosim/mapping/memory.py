@@ -6,11 +6,13 @@ file's ``core`` constants.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurosim.errors import MappingError
+from neurosim.mapping.ends import end_memory
 from neurosim.mapping.fanout import fanout
 from neurosim.mapping.formats import GATES, count_fillers, index_bytes, row_cost
 from neurosim.mapping.model import MemoryUse
@@ -26,16 +28,42 @@ if TYPE_CHECKING:
 SUMS_PER_UNIT = 4
 #: Beside one packet per unit, the send queue holds one end-of-step marker.
 MARKERS_IN_QUEUE = 1
+#: Input currents in a packet: the largest payload of SpiNNaker2 is 128 bits (arXiv 2607.24396).
+CURRENTS_A_PACKET = 4
 
 
-def unit_bytes(layer: Layer, core: Core, buffers: int) -> np.ndarray:
+@dataclass(frozen=True)
+class Held:
+    """What a layer's cores hold beside its synapses.
+
+    ``buffers``: banks of gate sums; ``streams``: states a unit; ``candidates``: words that a
+    decoder core offers; ``dram``: its table lies in DRAM and one row of it in the core.
+    """
+
+    buffers: int = 2
+    streams: int = 1
+    candidates: int = 1
+    dram: bool = False
+
+
+def state_bytes(core: Core, streams: int) -> int:
+    """Bytes of one unit's parameters and of its state in every stream."""
+    own = int(core.state_bytes_per_unit)
+    more = core.stream_bytes_per_unit
+    return own + (streams - 1) * (own if more is None else int(more))
+
+
+def unit_bytes(layer: Layer, core: Core, held: Held) -> np.ndarray:
     """[units] bytes that each unit brings to whatever core holds it: its synapses, state, gate
     sums and place in the send queue.  Row pointers and look-up depend on the slice and are not
     in it."""
+    if layer.kind in ("lookup", "decoder"):
+        one = end_memory(layer, 1, core, held).total - end_memory(layer, 0, core, held).total
+        return np.full(layer.units, one, np.int64)
     per_synapse = int(core.weight_bytes) + index_bytes(core)
     per_unit = (
-        int(core.state_bytes_per_unit)
-        + buffers * SUMS_PER_UNIT * int(core.sum_bytes)
+        state_bytes(core, held.streams)
+        + held.buffers * SUMS_PER_UNIT * int(core.sum_bytes)
         + int(core.queue_entry_bytes)
     )
     return synapses_per_unit(layer) * per_synapse + per_unit
@@ -44,14 +72,19 @@ def unit_bytes(layer: Layer, core: Core, buffers: int) -> np.ndarray:
 def synapses_per_unit(layer: Layer) -> np.ndarray:
     """[units] int64, stored synapses into each unit, all gates, input and recurrence."""
     total = np.zeros(layer.units, np.int64)
-    for kernel in (layer.kernel, layer.recurrent):
+    for kernel in _stored_kernels(layer):
         by_column = np.bincount(kernel.indices, minlength=3 * layer.units)
         total += by_column.reshape(3, layer.units).sum(axis=0)
     return total
 
 
+def _stored_kernels(layer: Layer) -> tuple[sp.csr_array, ...]:
+    """Kernels with weights in memory: input currents arrive multiplied."""
+    return (layer.recurrent,) if layer.currents else (layer.kernel, layer.recurrent)
+
+
 def memory_use(
-    layer: Layer, slice_of_unit: np.ndarray, n_slices: int, core: Core, buffers: int
+    layer: Layer, slice_of_unit: np.ndarray, n_slices: int, core: Core, held: Held
 ) -> list[MemoryUse]:
     """Memory of each slice of a layer.
 
@@ -60,7 +93,7 @@ def memory_use(
         slice_of_unit: [units] slice that holds each unit.
         n_slices: slices of this layer.
         core: sizes (chip file section ``core``).
-        buffers: banks of gate sums.
+        held: banks, streams and candidates.
 
     Returns:
         One entry a slice.  Rows are counted where a source has at least one synapse in the
@@ -70,9 +103,11 @@ def memory_use(
         MappingError: a slice has more columns than a column index can count.
     """
     units = np.bincount(slice_of_unit, minlength=n_slices)
+    if layer.kind in ("lookup", "decoder"):
+        return [end_memory(layer, n, core, held) for n in units.tolist()]
     weights, indices, rows = (np.zeros(n_slices, np.int64) for _ in range(3))
     place = places_in_slices(slice_of_unit, n_slices)
-    for kernel in (layer.kernel, layer.recurrent):
+    for kernel in _stored_kernels(layer):
         counts = fanout(kernel, slice_of_unit, n_slices)
         fillers = np.zeros(counts.nnz, np.int64)
         if core.table_format == "delta8":
@@ -82,7 +117,9 @@ def memory_use(
         indices += np.bincount(counts.indices, cost.indices, n_slices).astype(np.int64)
         rows += np.bincount(counts.indices, minlength=n_slices)
     _require_countable(layer, units, core)
-    per_unit = buffers * SUMS_PER_UNIT * int(core.sum_bytes)
+    if layer.currents:
+        rows += -(-GATES * units // CURRENTS_A_PACKET)
+    per_unit = held.buffers * SUMS_PER_UNIT * int(core.sum_bytes)
     slots = int(core.fifo_packets) + MARKERS_IN_QUEUE
     return [
         MemoryUse(
@@ -90,7 +127,7 @@ def memory_use(
             indices=i,
             row_pointers=(r + 1) * int(core.row_pointer_bytes),
             lookup=r * int(core.lookup_bytes),
-            state=n * int(core.state_bytes_per_unit),
+            state=n * state_bytes(core, held.streams),
             sums=n * per_unit,
             queues=(n + slots) * int(core.queue_entry_bytes),
         )

@@ -13,10 +13,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurosim.mapping.decoder_cost import (
+    dense_cycles,
+    lookup_update_cycles,
+    product_cycles,
+    word_cycles,
+)
 from neurosim.mapping.fanout import fanout
 
 if TYPE_CHECKING:
     from neurosim.chip.schema import Core
+    from neurosim.network.machine import LanguagePlan
     from neurosim.network.model import Layer, Network
 
 #: Fraction of units that fire per step where nothing is known: EGRU language models fire about
@@ -49,7 +56,25 @@ def source_rates(network: Network, rates: Sequence[np.ndarray] | None) -> list[n
     return [inputs, *(_own_rate(layer) for layer in layers)]
 
 
+def machine_rates(rates: Sequence[np.ndarray], plan: LanguagePlan, machine: Network
+                  ) -> list[np.ndarray]:
+    """Rates of the model's inputs and layers as those of its machine network.
+
+    A lookup layer's values are the inputs, and the token that reaches it enters on every step; so
+    do all input currents.  Words fire no events: they are offered as candidates.
+    """
+    inputs, *own = rates
+    found = [np.ones(machine.layers[0].inputs)] if plan.lookup_layer or plan.input == "currents" \
+        else [inputs]
+    found += [inputs, *own] if plan.lookup_layer else own
+    if plan.decoder_layer:
+        found.append(np.zeros(machine.layers[-1].units))
+    return found
+
+
 def _own_rate(layer: Layer) -> np.ndarray:
+    if layer.kind in ("lookup", "decoder"):
+        return np.full(layer.units, 1.0 if layer.kind == "lookup" else 0.0)
     if layer.replay is not None and len(layer.replay):
         return (layer.replay != 0).mean(axis=0)
     return np.full(layer.units, 1.0 if layer.fire == "always" else DEFAULT_RATE)
@@ -59,7 +84,15 @@ def expected_work(
     layer: Layer, input_rate: np.ndarray, own_rate: np.ndarray, core: Core
 ) -> np.ndarray:
     """[units] expected cycles per step of each unit (costs: chip file section ``core``)."""
+    if layer.kind == "lookup":
+        return np.full(layer.units, float(lookup_update_cycles(core) + int(core.send_cycles)))
+    if layer.kind == "decoder":
+        met = float(input_rate.sum()) if layer.gated else layer.inputs
+        products = product_cycles(layer, core, 1000) / 1000 * met
+        return np.full(layer.units, products + word_cycles(core))
     per_synapse = float(core.group_cycles) / float(core.lanes)
+    if layer.currents:
+        input_rate = input_rate * (dense_cycles(core) / per_synapse)
     events = np.zeros(3 * layer.units)
     for kernel, rate in ((layer.kernel, input_rate), (layer.recurrent, own_rate)):
         of_row = np.repeat(rate, np.diff(kernel.indptr))

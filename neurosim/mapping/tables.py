@@ -19,6 +19,7 @@ from neurosim.chip.topology import tile_of
 from neurosim.errors import MappingError
 from neurosim.mapping.covering import Entries, cover, from_ranges
 from neurosim.mapping.fanout import fanout
+from neurosim.mapping.reduction import result_parents
 
 if TYPE_CHECKING:
     from neurosim.chip.schema import Chip
@@ -168,6 +169,9 @@ def _senders(network: Network, chip: Chip, mapping: Mapping) -> Iterator[_Sender
 
     yield _sender(arrays.host_router, reach(network.layers[0].kernel, 0), routers[0], cores[0])
     for n, layer in enumerate(network.layers):
+        if layer.kind == "decoder":
+            yield from _result_senders(cores[n], routers[n], arrays.host_router)
+            continue
         within = reach(layer.recurrent, n)
         if n < last:
             onward = reach(network.layers[n + 1].kernel, n + 1)
@@ -182,6 +186,16 @@ def _senders(network: Network, chip: Chip, mapping: Mapping) -> Iterator[_Sender
             if mapping.keys == "core":
                 sender = replace(sender, wanted=_union(sender.wanted))
             yield sender
+
+
+def _result_senders(
+    cores: np.ndarray, routers: np.ndarray, host_router: int
+) -> Iterator[_Sender]:
+    """A decoder core has one key: its candidates go to its parent in the tree, or to the host."""
+    to_one = sp.csr_array(np.ones((1, 1), np.int64))
+    for n, parent in enumerate(result_parents(len(cores)).tolist()):
+        end, at = (-1, host_router) if parent < 0 else (cores[parent], routers[parent])
+        yield _sender(int(routers[n]), to_one, np.array([at]), np.array([end]))
 
 
 def _slice_of_unit(units: int, group: list) -> np.ndarray:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from neurosim.chip import load_chip
 from neurosim.lower import SyncPlan, lower_network
 from neurosim.mapping.formats import FORMATS, count_fillers
-from neurosim.mapping.memory import memory_use
+from neurosim.mapping.memory import Held, memory_use
 from tests.engines.machines import random_network, random_workload, spread
 
 WEIGHT, INDEX, LANES, GROUP, FIND = 4, 2, 4, 3, 7
@@ -67,7 +67,7 @@ def test_bytes_are_those_of_tables_written_out(table_format, units, density, n_s
     layer = random_network(seed, 5, [units], density).layers[0]
     n_slices = min(n_slices, units)
     slices = np.random.default_rng(seed).permutation(np.arange(units) % n_slices)
-    use = memory_use(layer, slices, n_slices, core(table_format).core, 2)
+    use = memory_use(layer, slices, n_slices, core(table_format).core, Held())
     weights, indices = np.zeros(n_slices, int), np.zeros(n_slices, int)
     for s, columns, size in rows_of(layer, slices, n_slices):
         w, i, _ = written_out(table_format, columns, size)

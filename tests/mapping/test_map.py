@@ -10,6 +10,7 @@ from neurosim.errors import MappingError
 from neurosim.mapping import placement
 from neurosim.mapping.fit import LayerPlan
 from neurosim.mapping.map import map_network, slice_traffic
+from neurosim.mapping.memory import Held
 from neurosim.mapping.partition import source_rates
 from tests.mapping.networks import network
 
@@ -91,7 +92,7 @@ def test_a_layer_that_does_not_fit_says_what_would_do():
     with pytest.raises(MappingError) as caught:
         map_network(net, chip, cores=4)
     text = str(caught.value)
-    plan = LayerPlan(net.layers[0], np.ones(60), chip.core, 2, "balanced")
+    plan = LayerPlan(net.layers[0], np.ones(60), chip.core, Held(), "balanced")
     over = plan.fullest(4).total - 4096
     assert f"{over} too many" in text and caught.value.key == "chip.cores"
     # Each remedy holds what it promises.

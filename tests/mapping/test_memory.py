@@ -6,7 +6,7 @@ import pytest
 from neurosim.chip import load_chip
 from neurosim.errors import MappingError
 from neurosim.mapping.map import map_network
-from neurosim.mapping.memory import memory_use, unit_bytes
+from neurosim.mapping.memory import Held, memory_use, unit_bytes
 from tests.mapping.networks import layer, network
 
 
@@ -32,7 +32,7 @@ def test_every_byte_of_every_slice(density, buffers):
     core = load_chip("spinnaker2", overrides={"core.row_pointer_bytes": 3}).core
     one = layer("l", 9, 13, density, rng)
     slice_of_unit = rng.integers(0, 3, 13)
-    uses = memory_use(one, slice_of_unit, 4, core, buffers)
+    uses = memory_use(one, slice_of_unit, 4, core, Held(buffers))
     for n, use in enumerate(uses):
         hand = count_by_hand(one, np.flatnonzero(slice_of_unit == n), core, buffers)
         assert (use.weights, use.indices, use.row_pointers, use.lookup, use.state, use.sums,
@@ -44,10 +44,10 @@ def test_unit_bytes_add_up_to_what_moves_with_the_units():
     rng = np.random.default_rng(3)
     core = load_chip("spinnaker2").core
     one = layer("l", 9, 13, 0.4, rng)
-    use = memory_use(one, np.zeros(13, np.int64), 1, core, 2)[0]
+    use = memory_use(one, np.zeros(13, np.int64), 1, core, Held())[0]
     fixed = (int(core.fifo_packets) + 1) * int(core.queue_entry_bytes)
     expected = use.total - use.row_pointers - use.lookup - fixed
-    assert unit_bytes(one, core, 2).sum() == expected
+    assert unit_bytes(one, core, Held()).sum() == expected
 
 
 def test_columns_beyond_the_index_are_refused():
