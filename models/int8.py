@@ -15,11 +15,8 @@ import numpy as np
 
 from models.export import csr_is_smaller, csr_tensors
 from neurosim.network import functional
-from neurosim.network.model import Network
-from neurosim.network.reference import update_units
-from neurosim.network.task import TaskResult, summarise, token_nll
-
-EVENT_STEPS = 255
+from neurosim.network.model import EVENT_LEVELS, Network
+from neurosim.network.task import TaskResult
 
 
 def quantised(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -42,37 +39,12 @@ def quantised(arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     return out
 
 
-def rounded_events(y: np.ndarray) -> np.ndarray:
-    """Outputs as a receiver sees them: multiples of 1/255, float32."""
-    return (np.rint(y * np.float32(EVENT_STEPS)) / np.float32(EVENT_STEPS)).astype(np.float32)
+def with_events(network: Network) -> Network:
+    """The network with its units' outputs rounded to 8 bits where they leave a unit."""
+    return replace(network, layers=tuple(
+        replace(layer, event_levels=EVENT_LEVELS) for layer in network.layers))
 
 
-class EventRunner(functional.LayerRunner):
-    """A layer of the functional model whose outputs are rounded where they leave a unit."""
-
-    def run(self, inputs: np.ndarray) -> np.ndarray:
-        """As the base class, one step after another."""
-        sums = self._input_sums(inputs.astype(np.float64)) + self.layer.bias
-        outputs = np.empty((inputs.shape[0], self.layer.units), dtype=np.float32)
-        for t in range(inputs.shape[0]):
-            if self.window and self.step % self.window == 0:
-                self.state = np.zeros(self.layer.units)
-            y, self.state, _ = update_units(self.layer, sums[t], self._recurrent_sums(),
-                                            self.state)
-            self.output = outputs[t] = rounded_events(y)
-            self.step += 1
-        return outputs
-
-
-def evaluate(network: Network, tokens: np.ndarray, window: int, stretch: int = 512) -> TaskResult:
+def evaluate(network: Network, tokens: np.ndarray, window: int) -> TaskResult:
     """The task's result with 8-bit events; ``tokens`` [n + 1], n predictions."""
-    assert network.embedding is not None
-    runners = [EventRunner(replace(layer), window) for layer in network.layers]
-    parts = []
-    for start in range(0, tokens.size - 1, stretch):
-        now = tokens[start : min(start + stretch, tokens.size - 1)]
-        x = network.embedding[now]
-        for runner in runners:
-            x = runner.run(x)
-        parts.append(token_nll(network, x, tokens[start + 1 : start + 1 + now.size]))
-    return summarise(parts)
+    return functional.evaluate(with_events(network), tokens[:-1], tokens[1:], window)

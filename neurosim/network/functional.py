@@ -25,10 +25,15 @@ _SPARSE_BELOW = 0.3
 
 
 class LayerRunner:
-    """One layer with its state, fed stretch after stretch; ``window`` as in the oracle."""
+    """One layer with its state, fed stretch after stretch; ``window`` as in the oracle.
 
-    def __init__(self, layer: Layer, window: int = 0) -> None:
+    Of ``streams`` interleaved sequences it runs number ``stream``: a replayed layer plays the rows
+    of that stream's steps.
+    """
+
+    def __init__(self, layer: Layer, window: int = 0, stream: int = 0, streams: int = 1) -> None:
         self.layer, self.window = layer, window
+        self.stream, self.streams = stream, streams
         self.step = 0
         self.state = np.zeros(layer.units)
         self.output = np.zeros(layer.units, dtype=np.float32)
@@ -41,9 +46,9 @@ class LayerRunner:
         steps = inputs.shape[0]
         if self.layer.kind == "replay":
             assert self.layer.replay is not None
-            rows = (self.step + np.arange(steps)) % self.layer.replay.shape[0]
+            rows = self.stream + self.streams * (self.step + np.arange(steps))
             self.step += steps
-            return self.layer.replay[rows]
+            return self.layer.replay[rows % self.layer.replay.shape[0]]
         sums = self._input_sums(inputs.astype(np.float64))
         sums += self.layer.bias
         outputs = np.empty((steps, self.layer.units), dtype=np.float32)
@@ -78,9 +83,25 @@ def _product_form(matrix: sp.csr_array) -> np.ndarray | sp.csc_array:
     return matrix.toarray().astype(np.float64)
 
 
-def run_functional(network: Network, inputs: np.ndarray, window: int = 0) -> list[np.ndarray]:
-    """As :func:`neurosim.network.reference.run_reference`, faster."""
-    runners = [LayerRunner(layer, window) for layer in network.layers]
+def run_functional(
+    network: Network, inputs: np.ndarray, window: int = 0, streams: int = 1
+) -> list[np.ndarray]:
+    """As :func:`neurosim.network.reference.run_reference`, faster.
+
+    With ``streams`` S, row u of ``inputs`` is step u // S of stream u % S, and so are the outputs'.
+    """
+    outputs = [np.zeros((inputs.shape[0], layer.units), np.float32) for layer in network.layers]
+    for stream in range(streams):
+        found = _run_stream(network, inputs[stream::streams], window, stream, streams)
+        for record, y in zip(outputs, found, strict=True):
+            record[stream::streams] = y
+    return outputs
+
+
+def _run_stream(
+    network: Network, inputs: np.ndarray, window: int, stream: int, streams: int
+) -> list[np.ndarray]:
+    runners = [LayerRunner(layer, window, stream, streams) for layer in network.layers]
     parts: list[list[np.ndarray]] = [[] for _ in runners]
     for start in range(0, inputs.shape[0], STRETCH):
         x = np.asarray(inputs[start : start + STRETCH], dtype=np.float32)
@@ -92,16 +113,19 @@ def run_functional(network: Network, inputs: np.ndarray, window: int = 0) -> lis
 
 
 def evaluate(
-    network: Network, tokens: np.ndarray, targets: np.ndarray, window: int = 0
+    network: Network, tokens: np.ndarray, targets: np.ndarray, window: int = 0, streams: int = 1
 ) -> TaskResult:
     """Perplexity of a language model over a token stream, batch 1, states continuing.
 
     Args:
         tokens, targets: [steps] integers; targets[t] is the token after tokens[t].
         window: h restarts at 0 every ``window`` steps (0: never).
+        streams: S sequences interleaved: entry u is step u // S of stream u % S.
     """
-    return summarise(token_nll(network, outputs, targets[start : start + outputs.shape[0]])
-                     for start, outputs in _last_outputs(network, np.asarray(tokens), window))
+    return summarise(
+        token_nll(network, outputs, targets[stream::streams][start : start + outputs.shape[0]])
+        for stream in range(streams)
+        for start, outputs in _last_outputs(network, np.asarray(tokens)[stream::streams], window))
 
 
 def _last_outputs(

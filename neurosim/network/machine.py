@@ -13,12 +13,10 @@ from typing import Literal
 import numpy as np
 import scipy.sparse as sp
 
-from neurosim.network.model import Layer, Network, Workload
+from neurosim.network.model import EVENT_LEVELS, Layer, Network, Workload
 
 Place = Literal["host", "chip", "dram"]
 Precision = Literal["fp32", "int8"]
-#: Levels of what enters an int8 product: unsigned 8 bits.
-INT8_LEVELS = 255
 LOOKUP, DECODER = "embedding", "decoder"
 
 
@@ -77,6 +75,7 @@ class LanguagePlan:
 
 def machine_network(network: Network, plan: LanguagePlan) -> Network:
     """The model's network with the layers that the plan puts around it."""
+    network = at_precisions(network, plan)
     layers = list(network.layers)
     if plan.input == "currents":
         layers[0] = _driven_by_currents(layers[0])
@@ -85,6 +84,17 @@ def machine_network(network: Network, plan: LanguagePlan) -> Network:
     if plan.decoder_layer:
         layers.append(decoder_layer(network, plan))
     return replace(network, layers=tuple(layers))
+
+
+def at_precisions(network: Network, plan: LanguagePlan) -> Network:
+    """The model with embedding and decoder as rounded as the plan has them."""
+    if network.embedding is not None and network.embedding_precision != plan.embedding_precision:
+        network = replace(network, embedding=embedding_values(network, plan),
+                          embedding_precision=plan.embedding_precision)
+    if network.decoder_weight is not None and network.decoder_precision != plan.decoder_precision:
+        network = replace(network, decoder_precision=plan.decoder_precision,
+                          decoder_weight=decoder_values(network, plan.decoder_precision))
+    return network
 
 
 def decoder_layer(network: Network, plan: LanguagePlan) -> Layer:
@@ -117,26 +127,28 @@ def _end_layer(name: str, kind: Literal["lookup", "decoder"], kernel: sp.csr_arr
 
 def input_levels(precision: Precision) -> int:
     """Levels to which a decoder of that precision rounds the values that enter it."""
-    return INT8_LEVELS if precision == "int8" else 0
+    return EVENT_LEVELS if precision == "int8" else 0
 
 
 def decoder_values(network: Network, precision: Precision) -> np.ndarray:
     """[vocabulary, units] float32 weights of the decoder, at that precision."""
     assert network.decoder_weight is not None
+    if network.decoder_precision == precision:
+        return network.decoder_weight
     return _rounded_rows(network.decoder_weight, precision)
 
 
 def embedding_values(network: Network, plan: LanguagePlan) -> np.ndarray:
     """[vocabulary, inputs] float32 vectors that enter the first recurrent layer."""
     assert network.embedding is not None
+    if network.embedding_precision == plan.embedding_precision:
+        return network.embedding
     return _rounded_rows(network.embedding, plan.embedding_precision)
 
 
 def _rounded_rows(weight: np.ndarray, precision: Precision) -> np.ndarray:
     """int8: one scale a word, max |row| / 127, as the shipped int8 kernels have one a column."""
     weight = np.asarray(weight, np.float32)
-    if precision == "fp32":
-        return weight
     scale = np.abs(weight).max(axis=1, keepdims=True) / np.float32(127)
     scale[scale == 0] = 1.0
     return np.rint(weight / scale).astype(np.float32) * scale
@@ -180,7 +192,7 @@ def machine_workload(network: Network, workload: Workload, plan: LanguagePlan) -
         table = np.arange(1, len(network.embedding) + 1, dtype=np.float32)[:, None]
         return replace(workload, inputs=table, rows=workload.tokens)
     inputs = workload.inputs
-    if plan.embedding_precision == "int8" and workload.tokens is not None:
+    if network.embedding_precision != plan.embedding_precision and workload.tokens is not None:
         inputs = embedding_values(network, plan)
         workload = replace(workload, rows=workload.tokens)
     if plan.input == "currents":

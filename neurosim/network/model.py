@@ -16,6 +16,8 @@ import scipy.sparse as sp
 GATES = ("z", "r", "g")
 #: Layers that hold the recurrence; the others are a machine's own decoder and embedding.
 RECURRENT_KINDS = ("egru", "replay")
+#: Largest level of unsigned 8-bit events.
+EVENT_LEVELS = 255
 
 
 @dataclass(frozen=True)
@@ -74,8 +76,10 @@ class Network:
     """Layers in order, and the ends on the host.
 
     ``embedding`` [vocabulary, inputs of layer 0] and ``decoder_weight`` [vocabulary, units of the
-    last layer] are the same array when tied.  ``sha256`` is the model file's, or of the generating
-    parameters for a synthetic network.  ``sidecar`` is the JSON beside the weights.
+    last layer] are the same array when tied.  Their ``precision`` is ``fp32`` or ``int8`` (rounded
+    values, held as float32; what enters an int8 decoder is rounded as well).  ``sha256`` is the
+    model file's, or of the generating parameters for a synthetic network.  ``sidecar`` is the JSON
+    beside the weights.
     """
 
     layers: tuple[Layer, ...]
@@ -85,6 +89,8 @@ class Network:
     sha256: str = ""
     source: str = ""
     sidecar: dict = field(default_factory=dict)
+    embedding_precision: str = "fp32"
+    decoder_precision: str = "fp32"
 
     @property
     def recurrent(self) -> slice:

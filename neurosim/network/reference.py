@@ -12,8 +12,9 @@ input x_t, own output y_{t-1}, local state h_{t-1}, gates in the column order z,
     y_t = e * c                                           a graded event
     h_t = c - e * (thr + reset_offset)                    soft reset
 
-State and arithmetic are float64; y is rounded to float32 where it leaves the unit, so that the
-unit itself and all others see the same number.  No state but y crosses a window's edge.
+State and arithmetic are float64; y is rounded to float32 (or, with 8-bit events, to a multiple of
+1/255) where it leaves the unit, so that the unit itself and all others see the same number.  No
+state but y crosses a window's edge.
 """
 
 from __future__ import annotations
@@ -70,9 +71,16 @@ def update_units(
         fired = np.ones(n, dtype=bool)
     else:
         fired = c > threshold + layer.threshold_offset
-    y = np.where(fired, c, 0.0).astype(np.float32)
+    y = round_events(np.where(fired, c, 0.0), layer.event_levels)
     h = np.where(fired, c - (threshold + layer.reset_offset), c)
     return y, h, c
+
+
+def round_events(c: np.ndarray, levels: int) -> np.ndarray:
+    """:func:`neurosim.rules.round_event` of many values, float32."""
+    if levels == 0:
+        return c.astype(np.float32)
+    return (np.clip(np.floor(c * levels + 0.5), 0.0, levels) / levels).astype(np.float32)
 
 
 def clamped_threshold(layer: Layer) -> np.ndarray:

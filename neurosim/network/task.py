@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from neurosim.errors import ModelError
-from neurosim.network.model import Network
+from neurosim.network.model import EVENT_LEVELS, Network
+from neurosim.network.reference import round_events
 
 #: Logits held at a time (float64: 32 MiB), so that a large vocabulary does not fill the memory.
 _LOGITS_AT_ONCE = 4 * 2**20
@@ -58,6 +59,8 @@ def token_nll(network: Network, outputs: np.ndarray, targets: np.ndarray) -> np.
     if outputs.shape != (targets.size, weight.shape[0]):
         raise ValueError(f"outputs {outputs.shape} for {targets.size} targets and a decoder of "
                          f"{weight.shape[0]} inputs")
+    levels = EVENT_LEVELS if network.decoder_precision == "int8" else 0
+    outputs = round_events(outputs.astype(np.float64), levels)
     nll = np.empty(targets.size)
     rows = max(1, _LOGITS_AT_ONCE // weight.shape[1])
     for start in range(0, targets.size, rows):

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 import neurosim
-from models import cards, figures, int8, table
+from models import cards, figures, table
 from neurosim.network.functional import evaluate, run_functional
 from neurosim.network.load import load_model
+from neurosim.network.reference import round_events
 from neurosim.network.workload import from_text
 from neurosim.scenario import scenario_from_data
 
@@ -148,7 +149,7 @@ def test_int8_weights_are_within_half_a_step_and_load_as_such() -> None:
             ratio = rounded / np.where(step > 0, step, 1)
             np.testing.assert_allclose(ratio, np.rint(ratio), atol=1e-3)
     y = np.linspace(0, 1, 1001, dtype=np.float32)
-    events = int8.rounded_events(y)
+    events = round_events(y, 255)
     assert np.abs(events - y).max() <= 0.5 / 255 + 1e-7 and len(np.unique(events)) == 256
 
 
