@@ -19,8 +19,6 @@ KINDS = (
  LEVEL) = range(14)
 
 _PORT_BITS, _KIND_BITS, _PART_BITS = 32, 5, 25
-#: Records that are sorted at a time; 2 MiB.
-_BLOCK = 1 << 15
 #: No cause: the beginning of the world.
 NO_CAUSE = (-1, 0)
 
@@ -55,26 +53,8 @@ def unpack_columns(rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray
 
 def in_order(trace: np.ndarray) -> np.ndarray:
     """The trace sorted by key, as a new array."""
-    result = np.array(trace, RECORD)
-    sort(result)
-    return result
-
-
-def sort(trace: np.ndarray) -> None:
-    """Sort a contiguous trace by key, in place.
-
-    Engines write nearly in order, so a merge sort that finds the ordered runs is quick once each
-    key is one integer, and records move within small blocks, without a second trace in memory.
-    """
-    order = _order(trace["tick"].copy(), trace["rank"].copy())
-    rows = trace.view(np.int64).reshape(-1, RECORD.itemsize // 8)
-    # Up to such a position, the order only exchanges what lies before it.
-    closed = np.flatnonzero(np.maximum.accumulate(order) == np.arange(len(order))) + 1
-    ends = closed[np.searchsorted(closed, np.arange(_BLOCK, len(order), _BLOCK))]
-    begin = 0
-    for end in np.unique(np.append(ends, len(order))).tolist():
-        rows[begin:end] = rows[begin:end].take(order[begin:end] - begin, axis=0)
-        begin = end
+    trace = np.asarray(trace, RECORD)
+    return trace[_order(trace["tick"], trace["rank"])]
 
 
 def _order(tick: np.ndarray, rank: np.ndarray) -> np.ndarray:

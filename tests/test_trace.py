@@ -27,22 +27,6 @@ def test_in_order_is_by_tick_then_rank(ticks: int, ports: int) -> None:
     assert trace.in_order(some[::2]).tolist() == trace.in_order(some[::2].copy()).tolist()
 
 
-def test_sort_moves_records_in_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nearly ordered records, as engines write them, in blocks far smaller than the trace."""
-    monkeypatch.setattr(trace, "_BLOCK", 8)
-    rng = np.random.default_rng(3)
-    for shift in (1, 5, 400):
-        some = trace.in_order(records(rng, 400, 1 << 20, 8))
-        expected = some.tolist()
-        late = np.argsort(np.arange(400) + rng.integers(0, shift + 1, 400), kind="stable")
-        mixed = some[late]
-        before = mixed.copy()
-        assert trace.in_order(mixed).tolist() == expected
-        assert np.array_equal(mixed, before)
-        trace.sort(mixed)
-        assert mixed.tolist() == expected
-
-
 def test_in_order_of_little() -> None:
     assert len(trace.in_order(np.zeros(0, trace.RECORD))) == 0
     one = np.zeros(1, trace.RECORD)

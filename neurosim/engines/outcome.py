@@ -15,11 +15,14 @@ FINISHED, STOPPED, STUCK, OVERFLOW, INTERRUPTED = 0, 1, 2, 3, 4
 #: Called by an engine now and then with (steps that the last layer finished, tick, events processed
 #: so far); True ends the run as it is, INTERRUPTED.
 Watcher = Callable[[int, int, int], object]
+#: Called by a traced run with blocks of records (:data:`neurosim.trace.RECORD`), which follow one
+#: another in order of their keys; a block is the engine's again when the call is over.
+Sink = Callable[[np.ndarray], object]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """Counters, the trace (or None) and how the run ended.
+    """Counters, the trace (None: not asked for, or handed to a sink) and how the run ended.
 
     ``waiting`` lists (part, awaited part) pairs of everything that could not move at the end.
     """

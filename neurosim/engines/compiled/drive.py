@@ -5,8 +5,9 @@ from __future__ import annotations
 from neurosim.engines.compiled import layout as at
 from neurosim.engines.compiled import state as st
 from neurosim.engines.compiled.first_use import once
-from neurosim.engines.compiled.result import outcome
-from neurosim.engines.outcome import Outcome, Watcher
+from neurosim.engines.compiled.recording import Recording
+from neurosim.engines.compiled.result import last_tick, outcome
+from neurosim.engines.outcome import Outcome, Sink, Watcher
 from neurosim.image import Counters, Image
 
 #: Decisions between two looks at the outside: some tens of milliseconds.
@@ -18,6 +19,7 @@ def run(
     want_trace: bool = False,
     shuffle: int | None = None,
     progress: Watcher | None = None,
+    sink: Sink | None = None,
 ) -> Outcome:
     """Simulate ``image`` to its end.
 
@@ -25,35 +27,41 @@ def run(
         want_trace: keep all records.
         shuffle: for the signature of engines: nothing here depends on an order of parts.
         progress: called now and then; ends the run when it returns True.
+        sink: takes the records, in blocks, while the run goes on; then none are kept.
 
     Raises:
         SimulationError: what this engine does not cover (:func:`.state.check`).
     """
-    result = _run(image, want_trace, progress, careful=False)
+    result, handed = _run(image, want_trace, progress, sink)
     if result is None:
         # A sum overflowed.  Jobs were taken together that end at different ticks; counters up to
         # the tick of the overflow need them one by one.
-        result = _run(image, want_trace, progress, careful=True)
+        result, _ = _run(image, want_trace, progress, sink, careful=True, skip=handed)
     assert result is not None
     return result
 
 
-def _run(image: Image, want_trace: bool, progress: Watcher | None,
-         careful: bool) -> Outcome | None:
-    from neurosim.engines.compiled.loop import advance, first_wakes
+def _run(image: Image, want_trace: bool, progress: Watcher | None, sink: Sink | None,
+         careful: bool = False, skip: int = 0) -> tuple[Outcome | None, int]:
+    """The outcome, and how many records went to the sink; no outcome: it must be a careful run."""
+    from neurosim.engines.compiled.loop import advance, count_offers, first_wakes
 
     counters = Counters.empty(image)
-    state = st.build(image, counters, want_trace, careful)
-    with once("trace" if want_trace else "bare"):
-        compile_for(state, image)
-    first_wakes(state.words, state.tables, state.trace)
+    tracing = want_trace or sink is not None
+    state = st.build(image, counters, tracing, careful)
+    recording = Recording(state, image, sink, skip) if tracing else None
+    with once("trace" if tracing else "bare"):
+        compile_for(state, image, recording)
+    first_wakes(state.words, state.tables)
     status, events, interrupted = at.AGAIN, 0, False
     while status != at.DONE and not interrupted:
         status = advance(state.words, state.tables, state.data, state.trace, _PIECE)
         if status == at.MORE_CELLS:
             st.grow_cells(state, len(state.words) // at.CELL)
         elif status == at.MORE_RECORDS:
-            st.grow_trace(state)
+            settle_until(state, int(state.words[at.H_NOW]))
+            assert recording is not None
+            recording.take(state, int(state.words[at.H_BEFORE]))
         elif status == at.MORE_REPORTS:
             st.grow_reports(state)
         elif progress is not None:
@@ -63,29 +71,43 @@ def _run(image: Image, want_trace: bool, progress: Watcher | None,
     if interrupted:
         state.words[at.H_LAST] = state.words[at.H_NOW]
     elif state.words[at.H_OVERFLOW] >= 0 and not state.tables.careful:
-        return None
-    settle_down(state, image)
+        return None, 0 if recording is None else recording.count
+    trace = None
+    if recording is not None:
+        settle_until(state, int(state.words[at.H_NOW]))
+        recording.take(state, min(int(state.words[at.H_BEFORE]), last_tick(state) + 1))
+    if state.words[at.H_LAST] < at.NEVER:
+        settle_until(state, int(state.words[at.H_LAST]))
+    if recording is not None:
+        recording.take(state, last_tick(state) + 1)
+        trace = recording.whole()
+    count_offers(state.words, state.tables)
     assert state.words[at.H_BROKEN] == 0, "credits on their way overran their ring"
-    return outcome(state, image, counters, interrupted)
+    return outcome(state, image, counters, interrupted, trace), 0
 
 
-def compile_for(state: st.State, image: Image) -> None:
+def compile_for(state: st.State, image: Image, recording: Recording | None) -> None:
     """Have everything compiled that this run calls, without simulating anything."""
-    from neurosim.engines.compiled.loop import advance, first_wakes, settle
+    from neurosim.engines.compiled.loop import advance, count_offers, first_wakes, settle
 
+    nobody = state.tables._replace(sync_part=0, n_sources=0)
     advance(state.words, state.tables, state.data, state.trace, 0)
-    settle(state.words, state.tables, state.data, state.trace, image.n_sources)
-    first_wakes(state.words, state.tables._replace(sync_part=0), state.trace)
+    settle(state.words, nobody, state.data, state.trace, 0)
+    first_wakes(state.words, nobody)
+    count_offers(state.words, nobody)
+    if recording is not None:
+        recording.take(state, 0)
 
 
-def settle_down(state: st.State, image: Image) -> None:
-    """Count what landed until the end."""
+def settle_until(state: st.State, until: int) -> None:
+    """Have all records written up to a tick, and count what landed until then."""
     from neurosim.engines.compiled.loop import settle
 
-    source = settle(state.words, state.tables, state.data, state.trace, 0)
-    while source < image.n_sources:
-        st.grow_trace(state)
-        source = settle(state.words, state.tables, state.data, state.trace, source)
+    while not settle(state.words, state.tables, state.data, state.trace, until):
+        # More room behind a block for offers; blocks themselves stay as they are.
+        t = state.tables
+        state.tables = t._replace(record_margin=t.record_margin + t.records)
+        st.make_room(state, t.records - t.record_margin)
 
 
 def steps_done(state: st.State, image: Image) -> int:

@@ -135,7 +135,7 @@ def stages(state: State, image: Image) -> None:
         _entries(state, "markers", image.n_sums, cores)[:, 0] = image.n_markers[:, 1]
     x = _entries(state, "source", at.SOURCE, image.n_sources)
     sources = np.arange(image.first_source, image.first_host)
-    x[:, [at.X_KEY, at.X_BUSY_KEY]] = at.NONE
+    x[:, at.X_BUSY_KEY] = at.NONE
     x[:, at.X_CHANNEL] = image.n_outputs + sources - image.n_routers
     x[:, at.X_PERIOD] = image.clock_period[sources] // grid
     x[:, at.X_PHASE] = image.clock_phase[sources] // grid

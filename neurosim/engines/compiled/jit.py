@@ -36,7 +36,7 @@ jit: Callable[[Any], Any] = numba.njit(**_INNER)
 inline: Callable[[Any], Any] = numba.njit(forceinline=True, **_INNER)
 
 #: Files of this folder that run as Python.
-_NOT_COMPILED = {"__init__", "drive", "fill", "first_use", "result", "state"}
+_NOT_COMPILED = {"__init__", "drive", "fill", "first_use", "recording", "result", "state"}
 
 
 def cache_folder() -> Path:

@@ -23,6 +23,8 @@ NONE = -1
  H_LATE_EVENTS, H_HOST_SENT, H_BROKEN) = range(12)
 #: Counts by packet kind, eight words each.
 H_OFFERED, H_COPIES, H_DELIVERED, H_DROPPED = 64, 72, 80, 88
+#: Exact tick before which no more records come (traces).
+H_BEFORE = 27
 #: Synchroniser: superstep, sum of balances, members that reported, key of the last report;
 #: release on its way: exact tick (or NEVER), key of its cause; reports on their way: first, count.
 (Y_SUPERSTEP, Y_BALANCE, Y_HAVE, Y_LAST, Y_LAST_RANK, Y_RELEASE, Y_CAUSE, Y_CAUSE_RANK, Y_FIRST,
@@ -79,10 +81,14 @@ S_N_ACKS = 68  # receivers that acknowledge, by delay
 S_SYNAPTIC = 72
 STAGE = 80
 
-# --- traffic source and sink; X_OFFERED, X_DEST, X_KEY: of the first packet not yet injected
-(X_DRAWS, X_OFFERED, X_DEST, X_SEQUENCE, X_KEY, X_KEY_RANK, X_BUSY, X_BUSY_KEY, X_BUSY_RANK,
- X_CHANNEL, X_PERIOD, X_PHASE, X_COUNTED, X_DELIVERED, X_FIXED) = range(15)
+# --- traffic source and sink; X_OFFERED, X_DEST: of the first packet not yet injected
+(X_DRAWS, X_OFFERED, X_DEST, X_SEQUENCE, X_BUSY, X_BUSY_KEY, X_BUSY_RANK, X_CHANNEL, X_PERIOD,
+ X_PHASE, X_COUNTED, X_DELIVERED, X_FIXED) = range(13)
 SOURCE = 16
+#: The offer that comes next in the trace, whose source may have many to inject before it: its words
+#: X_DRAWS, X_OFFERED and X_DEST, its number, and the key of the record before it (its tick).
+O_SEQUENCE, O_KEY = 3, 4
+OFFERS = 8
 
 #: A branch of a tree packs (next << 15) | (last of its node << 14) | (virtual channel << 6) |
 #: output of the router; a node is the number of its first branch.
@@ -117,6 +123,7 @@ class Tables(NamedTuple):
     markers: int
     have: int  # by stage: reported this superstep
     source: int
+    offers: int  # by source: the next to be recorded
     branch: int
     root: int
     copies: int

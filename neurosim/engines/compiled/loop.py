@@ -17,6 +17,7 @@ from neurosim.engines.compiled.jit import entry, inline, jit
 from neurosim.engines.compiled.layout import (
     AGAIN,
     DONE,
+    H_BEFORE,
     H_FREE_CELLS,
     H_LAST,
     H_NEXT,
@@ -27,13 +28,15 @@ from neurosim.engines.compiled.layout import (
     MORE_RECORDS,
     MORE_REPORTS,
     NEVER,
+    S_JOB,
+    S_JOB_END,
     SOURCE,
     X_OFFERED,
     Y_COUNT,
     Tables,
 )
 from neurosim.engines.compiled.router import decide_router, fetch_router
-from neurosim.engines.compiled.sources import decide_source, next_offer
+from neurosim.engines.compiled.sources import decide_source, next_offer, record_offers
 from neurosim.engines.compiled.synchroniser import next_sync, synchronise
 from neurosim.engines.compiled.words import lowest_bit, words_of
 
@@ -139,57 +142,60 @@ def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
 
 
 @entry
-def first_wakes(words: Any, t: Tables, trace: Any) -> None:
+def first_wakes(words: Any, t: Tables) -> None:
     """Stages look at the world at their first edge, sources at their first offer."""
-    if trace is not None:
-        wake_all(words_of(words), t, words_of(trace))
-    else:
-        wake_all(words_of(words), t, None)
+    wake_all(words_of(words), t)
 
 
 @jit
-def wake_all(m: Any, t: Tables, tr: Any) -> None:
+def wake_all(m: Any, t: Tables) -> None:
     for part in range(t.n_routers, t.sync_part):
         clock = t.clock + 2 * part
         first = 0
         if t.first_source <= part < t.first_host:
-            next_offer(m, t, tr, part - t.first_source)
+            next_offer(m, t, part - t.first_source)
             first = m[t.source + SOURCE * (part - t.first_source) + X_OFFERED]
         if first < NEVER:
             wake(m, t, part, edge(first, m[clock + 1], m[clock]))
 
 
 @entry
-def settle(words: Any, t: Tables, d: Any, trace: Any, source: int) -> int:
+def settle(words: Any, t: Tables, d: Any, trace: Any, until: int) -> bool:
     """Run :func:`settle_all` on the addresses of all arrays."""
     if trace is not None:
-        return settle_all(words_of(words), t, addresses(d), words_of(trace), source)
-    return settle_all(words_of(words), t, addresses(d), None, source)
+        return settle_all(words_of(words), t, addresses(d), words_of(trace), until)
+    return settle_all(words_of(words), t, addresses(d), None, until)
 
 
 @jit
-def settle_all(m: Any, t: Tables, d: Any, tr: Any, source: int) -> int:
-    """After the end: what landed until then, and offers that were never injected.
-
-    Args:
-        source: first source to count offers of.
+def settle_all(m: Any, t: Tables, d: Any, tr: Any, until: int) -> bool:
+    """Take in what landed by the tick ``until``, when all that was due by then has decided.  With a
+    trace, also write the offers until then, and note before which tick no more records come.
 
     Returns:
-        Number of sources, or the source to go on with when there is room for more records.
+        False if there was no room for all offers: to be called again.
     """
-    last = m[H_LAST]
-    if source == 0 and last < NEVER:
-        for part in range(t.n_routers, t.first_source):
-            s = stage_of(t, part)
-            land_deliveries(m, t, tr, s, last)
-        for part in range(t.first_host, t.sync_part):
-            host_deliveries(m, t, d, tr, stage_of(t, part), last)
-    for number in range(source, t.n_sources):
+    before = until * t.grid + 1
+    for part in range(t.n_routers, t.sync_part):
+        if t.first_source <= part < t.first_host:
+            if tr is not None and not record_offers(m, t, tr, part - t.first_source, until):
+                return False
+            continue
+        s = stage_of(t, part)
+        if part < t.first_source:
+            land_deliveries(m, t, tr, s, until)
+        else:
+            host_deliveries(m, t, d, tr, s, until)
+        if m[s + S_JOB] >= 0:  # ended between two edges of its clock, or still at work
+            before = min(before, m[s + S_JOB_END] * t.grid)
+    m[H_BEFORE] = before
+    return True
+
+
+@entry
+def count_offers(words: Any, t: Tables) -> None:
+    """After the end: offers that were never injected."""
+    m = words_of(words)
+    for number in range(t.n_sources):
         while m[t.source + SOURCE * number + X_OFFERED] < NEVER:
-            if tr is not None and m[H_RECORDS] + t.record_margin > t.records:
-                return number
-            next_offer(m, t, tr, number)
-    return t.n_sources
-
-
-
+            next_offer(m, t, number)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from neurosim import trace
 from neurosim.engines.compiled import layout as at
 from neurosim.engines.compiled.fill import _entries
 from neurosim.engines.compiled.state import State, transfers
@@ -20,7 +19,8 @@ from neurosim.image import (
 )
 
 
-def outcome(state: State, image: Image, counters: Counters, interrupted: bool) -> Outcome:
+def outcome(state: State, image: Image, counters: Counters, interrupted: bool,
+            trace: np.ndarray | None) -> Outcome:
     """Counters, trace and status of a run that has ended."""
     m = state.words
     fill_counters(state, image, counters)
@@ -38,22 +38,17 @@ def outcome(state: State, image: Image, counters: Counters, interrupted: bool) -
         status, waiting = STUCK, tuple(waits(state, image))
     else:
         status = FINISHED
-    return Outcome(counters, records(state), status, waiting, unit)
+    return Outcome(counters, trace, status, waiting, unit)
 
 
-def records(state: State) -> np.ndarray | None:
-    """The trace by key, without what would have landed after the end."""
-    if state.trace is None:
-        return None
-    n, t = int(state.words[at.H_RECORDS]), state.tables
-    kept = state.trace[: 8 * n].view(trace.RECORD)
-    last = int(state.words[at.H_LAST])
-    if last < at.NEVER:
-        # The run ends between two grid ticks at most one apart, or with the grid tick `last`.
-        exact = last * t.grid
-        kept = kept[kept["tick"] <= (t.end_tick if exact <= t.end_tick < exact + t.grid else exact)]
-    trace.sort(kept)
-    return kept
+def last_tick(state: State) -> int:
+    """Exact tick after which nothing is recorded: it would have landed after the end."""
+    last, t = int(state.words[at.H_LAST]), state.tables
+    if last == at.NEVER:
+        return at.NEVER - 1
+    # The run ends between two grid ticks at most one apart, or with the grid tick `last`.
+    exact = last * t.grid
+    return t.end_tick if exact <= t.end_tick < exact + t.grid else exact
 
 
 def fill_counters(state: State, image: Image, counters: Counters) -> None:

@@ -39,12 +39,16 @@ from neurosim.engines.compiled.layout import (
     H_DELIVERED,
     H_LAST,
     H_OFFERED,
+    H_RECORDS,
     K_AT,
     K_HAVE,
     K_KEY,
     K_KEY_RANK,
     NEVER,
     NONE,
+    O_KEY,
+    O_SEQUENCE,
+    OFFERS,
     SOURCE,
     X_BUSY,
     X_BUSY_KEY,
@@ -55,8 +59,6 @@ from neurosim.engines.compiled.layout import (
     X_DEST,
     X_DRAWS,
     X_FIXED,
-    X_KEY,
-    X_KEY_RANK,
     X_OFFERED,
     X_PERIOD,
     X_PHASE,
@@ -97,36 +99,60 @@ def sink(m: Any, t: Tables, tr: Any, cell: int, part: int, tick: int, key: int,
 
 
 @jit
-def next_offer(m: Any, t: Tables, tr: Any, number: int) -> None:
-    """Draw until the pattern gives a destination; X_OFFERED is NEVER beyond the end."""
+def draw(m: Any, t: Tables, number: int, at: int) -> None:
+    """Draw until the pattern gives a destination, from the draw and tick in X_DRAWS and X_OFFERED
+    of the words ``at``; X_OFFERED is NEVER beyond the end."""
     x = t.source + SOURCE * number
-    tick = m[x + X_OFFERED]
+    tick = m[at + X_OFFERED]
     dest = NONE
     while dest < 0:
-        draw = m[x + X_DRAWS]
-        tick += rules.traffic_gap(t.seed, number, draw, t.log_miss) * m[x + X_PERIOD]
+        count = m[at + X_DRAWS]
+        tick += rules.traffic_gap(t.seed, number, count, t.log_miss) * m[x + X_PERIOD]
         if tick > m[H_LAST]:
-            m[x + X_OFFERED] = NEVER
+            m[at + X_OFFERED] = NEVER
             return
-        dest = rules.traffic_dest(t.seed, number, draw, t.n_sources, t.dest_kind, m[x + X_FIXED],
+        dest = rules.traffic_dest(t.seed, number, count, t.n_sources, t.dest_kind, m[x + X_FIXED],
                                   t.hot_fraction)
-        m[x + X_DRAWS] = draw + 1
-    m[x + X_OFFERED] = tick
-    m[x + X_DEST] = dest
+        m[at + X_DRAWS] = count + 1
+    m[at + X_OFFERED] = tick
+    m[at + X_DEST] = dest
+
+
+@inline
+def next_offer(m: Any, t: Tables, number: int) -> None:
+    """The next packet to be injected, if there is one."""
+    x = t.source + SOURCE * number
+    draw(m, t, number, x)
+    if m[x + X_OFFERED] == NEVER:
+        return
     m[H_OFFERED + TRAFFIC] += 1
     m[H_COPIES + TRAFFIC] += 1
-    if tick * t.grid >= t.warmup:
+    if m[x + X_OFFERED] * t.grid >= t.warmup:
         m[x + X_COUNTED] += 1
-    if tr is not None:
-        part = t.first_source + number
-        key = rank(LAND, part, OFFER, 0)
-        cell = t.scratch
-        m[cell + E_SOURCE] = part
-        m[cell + E_SEQUENCE] = m[x + X_SEQUENCE]
-        record(m, t, tr, tick * t.grid, key, cell, 0, dest, m[x + X_KEY], m[x + X_KEY_RANK])
-        m[x + X_KEY] = tick * t.grid
-        m[x + X_KEY_RANK] = key
     m[x + X_SEQUENCE] += 1
+
+
+@inline
+def record_offers(m: Any, t: Tables, tr: Any, number: int, until: int) -> bool:
+    """Write the OFFER records up to the tick ``until``; False: there is no room for the next."""
+    o = t.offers + OFFERS * number
+    part = t.first_source + number
+    if m[o + X_OFFERED] == 0:  # gaps are at least one period: nothing was drawn yet
+        draw(m, t, number, o)
+    while m[o + X_OFFERED] < NEVER and m[o + X_OFFERED] <= until:
+        if m[H_RECORDS] >= t.records:
+            return False
+        cell, tick = t.scratch, m[o + X_OFFERED] * t.grid
+        key_rank = rank(LAND, part, OFFER, 0)
+        m[cell + E_SOURCE] = part
+        m[cell + E_SEQUENCE] = m[o + O_SEQUENCE]
+        before = m[o + O_KEY] if m[o + O_SEQUENCE] > 0 else -1
+        record(m, t, tr, tick, key_rank, cell, 0, m[o + X_DEST], before,
+               key_rank if before >= 0 else 0)
+        m[o + O_KEY] = tick
+        m[o + O_SEQUENCE] += 1
+        draw(m, t, number, o)
+    return True
 
 
 @inline
@@ -167,7 +193,8 @@ def inject(m: Any, t: Tables, routes: Any, tr: Any, part: int, x: int, c: int, k
         m[cell + E_SOURCE] = part
         m[cell + E_SEQUENCE] = m[x + X_SEQUENCE] - 1
         key, key_rank = now * t.grid, rank(DECIDE, part, INJECT, 0)
-        at, why, why_rank = m[x + X_OFFERED], m[x + X_KEY], m[x + X_KEY_RANK]
+        at, why = m[x + X_OFFERED], m[x + X_OFFERED] * t.grid
+        why_rank = rank(LAND, part, OFFER, 0)
         if later(at, why, why_rank, m[x + X_BUSY], m[x + X_BUSY_KEY], m[x + X_BUSY_RANK]):
             at, why, why_rank = m[x + X_BUSY], m[x + X_BUSY_KEY], m[x + X_BUSY_RANK]
         if later(at, why, why_rank, m[k + K_AT], m[k + K_KEY], m[k + K_KEY_RANK]):
@@ -177,6 +204,6 @@ def inject(m: Any, t: Tables, routes: Any, tr: Any, part: int, x: int, c: int, k
     m[k + K_HAVE] -= m[c + C_COST + TRAFFIC] & COST_NEED
     m[x + X_BUSY] = now + transfer
     dest = m[x + X_DEST]
-    next_offer(m, t, tr, part - t.first_source)
+    next_offer(m, t, part - t.first_source)
     arrive(m, t, routes, tr, cell, from_here, 0, dest, now + m[c + C_LATENCY], transfer, key,
            key_rank)

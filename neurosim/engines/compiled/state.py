@@ -96,7 +96,8 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
         ("requests", 64, 1), ("grant_key", channels, 1), ("granted", image.n_outputs, 8),
         ("stage", stages, at.STAGE), ("acks", stages, 4 * image.n_sums),
         ("markers", image.n_cores, image.n_sums), ("have", stages, 1),
-        ("source", image.n_sources, at.SOURCE), ("clock", image.sync_part + 1, 2),
+        ("source", image.n_sources, at.SOURCE), ("offers", image.n_sources, at.OFFERS),
+        ("clock", image.sync_part + 1, 2),
         ("wheel", slots, constants["words"]), ("occupied", max(1, slots // 64), 1),
         ("batch", 2, im.BATCHES), ("histogram", 1, im.HISTOGRAM_BINS),
         ("host_received", image.steps, 1), ("step_offer", image.steps, 1),
@@ -120,7 +121,7 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
     fill.trees(state, image)
     grow_cells(state, max(1024, 2 * tables.cell_margin))
     if want_trace:
-        grow_trace(state)
+        make_room(state, 0)
     return state
 
 
@@ -134,13 +135,16 @@ def grow_cells(state: State, more: int) -> None:
     m[at.H_FREE_CELLS] += more
 
 
-def grow_trace(state: State) -> None:
-    """Twice the room for records, and at least what one tick may write."""
-    old = np.zeros(0, np.int64) if state.trace is None else state.trace
-    records = max(2 * len(old) // 8, 1024, 4 * state.tables.record_margin)
-    state.trace = np.empty(8 * records, np.int64)  # pages are taken as they are written
-    state.trace[: len(old)] = old
-    state.tables = state.tables._replace(records=records)
+def make_room(state: State, records: int) -> None:
+    """Room for so many records, and for what one tick may write behind them."""
+    t, margin = state.tables, state.tables.record_margin
+    if state.trace is not None and records + margin <= t.records:
+        return
+    kept = 8 * int(state.words[at.H_RECORDS])
+    old, state.trace = state.trace, np.empty(8 * (records + margin), np.int64)
+    if old is not None:
+        state.trace[:kept] = old[:kept]
+    state.tables = t._replace(records=records + margin)
 
 
 def grow_reports(state: State) -> None:
@@ -160,6 +164,9 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
     ends = image.n_cores + image.n_hosts
     host_inputs = (image.inputs.shape[1] + 1) * image.n_hosts
     channels = len(image.ch_owner)
+    # Deliveries that a busy core looks at only when it has time.
+    waiting = int((image.core_fifo + image.ch_latency[image.core_channel]
+                   // image.ch_cycle[image.core_channel] + 2).sum())
     return {
         "grid": grid, "n_vcs": image.n_vcs, "words": (image.sync_part + 64) // 64,
         "n_routers": image.n_routers, "first_source": image.first_source,
@@ -171,7 +178,7 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "reports": 4 * ends + 16,
         "cell_margin": channels + 3 * image.n_cores + image.n_sources + host_inputs + 1,
         "record_margin": 3 * channels + 10 * ends + 3 * image.n_sources + host_inputs
-        + 64,
+        + waiting + 64,
         "report_margin": ends, "sync": image.sync, "steps": image.steps,
         "supersteps": image.supersteps, "superstep_period": image.superstep_period,
         "barrier": image.barrier_ticks, "report_delay": image.report_ticks,

@@ -23,6 +23,7 @@ from neurosim.engines.outcome import (
     STOPPED,
     STUCK,
     Outcome,
+    Sink,
     Watcher,
 )
 from neurosim.image import SYNC_BARRIER, SYNC_TICK, Counters, Image
@@ -31,6 +32,8 @@ from neurosim.image import SYNC_BARRIER, SYNC_TICK, Counters, Image
 Key = tuple[int, int]
 #: Ranks 0 and 1 are SimPy's own (process start, doorbells).
 _FIRST_RANK = 2
+#: Events between two times that a sink gets records.
+_BLOCK = 1 << 14
 
 
 class Due(simpy.Event):
@@ -107,7 +110,8 @@ class Part:
 class Machine:
     """All parts of an Image, the clock, the counters and the trace."""
 
-    def __init__(self, image: Image, want_trace: bool, shuffle: int | None) -> None:
+    def __init__(self, image: Image, want_trace: bool, shuffle: int | None,
+                 sink: Sink | None = None) -> None:
         from neurosim.engines.reference.core import Core
         from neurosim.engines.reference.ends import Host, Source
         from neurosim.engines.reference.router import Router
@@ -115,7 +119,8 @@ class Machine:
 
         self.image, self.env = image, simpy.Environment(initial_time=0)
         self.counters = Counters.empty(image)
-        self.records: list[tuple[int, ...]] | None = [] if want_trace else None
+        self.records: list[tuple[int, ...]] | None = [] if want_trace or sink else None
+        self.sink = sink
         self.overflow_unit = -1
         self.interrupted = False
         self.last_tick = image.end_tick  # stop after it; -1: when nothing is left to do
@@ -152,6 +157,15 @@ class Machine:
             self.records.append((*key, source, sequence, step, info, *cause))
         return key
 
+    def hand_over(self, before: int) -> None:
+        """Give the sink all records before a tick, in order; what is recorded is recorded now."""
+        if self.sink is None or not self.records:
+            return
+        ready = [record for record in self.records if record[0] < before]
+        self.records = [record for record in self.records if record[0] >= before]
+        if ready:
+            self.sink(trace.in_order(np.array(ready, dtype=trace.RECORD)))
+
     def happened(self) -> None:
         """Simulated time extends to the last thing that did something."""
         self.counters.end_tick = max(self.counters.end_tick, int(self.env.now))
@@ -169,7 +183,9 @@ class Machine:
         if image.end_tick >= 0:
             counters.end_tick = int(self.env.now) if self.interrupted else image.end_tick
         records = None
-        if self.records is not None:
+        if self.sink is not None:
+            self.hand_over(int(self.env.now) + 1)
+        elif self.records is not None:
             records = trace.in_order(np.array(self.records, dtype=trace.RECORD))
         waiting: Iterable[tuple[int, int]] = ()
         if self.overflow_unit >= 0:
@@ -191,6 +207,7 @@ def run(
     want_trace: bool = False,
     shuffle: int | None = None,
     progress: Watcher | None = None,
+    sink: Sink | None = None,
 ) -> Outcome:
     """Simulate ``image`` to its end.
 
@@ -198,8 +215,9 @@ def run(
         want_trace: keep all records.
         shuffle: seed that permutes the order of parts and of process creation; changes nothing.
         progress: called now and then; ends the run when it returns True.
+        sink: takes the records, in blocks, while the run goes on; then none are kept.
     """
-    machine = Machine(image, want_trace, shuffle)
+    machine = Machine(image, want_trace, shuffle, sink)
     if image.sync == SYNC_TICK:
         for part in machine.parts[image.first_core: image.sync_part]:
             part.schedule_timers()
@@ -211,6 +229,8 @@ def run(
     while env.peek() != float("inf") and not 0 <= machine.last_tick < env.peek():
         env.step()
         n += 1
+        if n % _BLOCK == 0:
+            machine.hand_over(int(env.now))
         if progress is not None and n % 4096 == 0:
             done = int((machine.counters.step_layer[:, -1:] >= 0).sum())
             if progress(done, int(env.now), n):
