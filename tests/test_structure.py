@@ -27,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "_version": set(),
     "files": set(),
     "scenario": {"files"},
-    "network": set(),
+    "network": {"rules"},
     "chip": {"files"},
     "mapping": BELOW_MAPPING,
     "image": set(),
