@@ -17,19 +17,26 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 # Packet kinds.
-EVENT, MARKER, ACK, TRAFFIC, RESULT = 0, 1, 2, 3, 4
-PACKET_KINDS = 5
+EVENT, MARKER, ACK, TRAFFIC, RESULT, CURRENT = 0, 1, 2, 3, 4, 5
+PACKET_KINDS = 6
 # Synchronisation disciplines.
 SYNC_NONE, SYNC_BARRIER, SYNC_TICK, SYNC_DATAFLOW = 0, 1, 2, 3
 # Input FIFO policies.
 STALL, DROP, OVERWRITE = 0, 1, 2
-# Jobs of a core (hosts only SEND).
-RECEIVE, ACCUMULATE, SEND, UPDATE = 0, 1, 2, 3
-JOBS = ("receive", "accumulate", "send", "update")
+# Jobs of a core; DECODE is the host's, which otherwise only SENDs.
+RECEIVE, ACCUMULATE, SEND, UPDATE, DECODE = 0, 1, 2, 3, 4
+JOBS = ("receive", "accumulate", "send", "update", "decode")
+#: Jobs that cores do.
+CORE_JOBS = 4
 # Row classes: who feeds a synapse row.
-ROW_INPUT, ROW_FORWARD, ROW_RECURRENT = 0, 1, 2
+ROW_INPUT, ROW_FORWARD, ROW_RECURRENT, ROW_DECODER, ROW_LOOKUP, ROW_CURRENT = 0, 1, 2, 3, 4, 5
+ROW_CLASSES = 6
 # Unit kinds.
-UNIT_EGRU, UNIT_REPLAY = 0, 1
+UNIT_EGRU, UNIT_REPLAY, UNIT_LOOKUP, UNIT_LOGIT = 0, 1, 2, 3
+# Where logits are computed.
+DECODE_NONE, DECODE_HOST, DECODE_CHIP = 0, 1, 2
+# How a token is chosen from them.
+CHOOSE_GREEDY, CHOOSE_SAMPLE, CHOOSE_TOP_K = 0, 1, 2
 # Destination patterns of traffic sources.
 DEST_FIXED, DEST_UNIFORM, DEST_HOTSPOT = 0, 1, 2
 #: Gate sums of an EGRU unit: z and r take both products; g keeps input and recurrence apart,
@@ -45,7 +52,7 @@ BATCHES = 32
 class Image:
     """A scenario lowered to arrays.  Index names: P parts, R routers, C cores, S sources, H hosts,
     O router outputs, Q channels (O + C + S + H), I input ports, N tree nodes, B branches,
-    U units, W rows, Y synapses, T steps, L layers."""
+    U units, W rows, Y synapses, T steps of all streams, L layers, V words."""
 
     # --- counts and clocks
     tick_hz: int
@@ -82,6 +89,7 @@ class Image:
     packet_bits: np.ndarray  # [PACKET_KINDS] by packet kind
     # --- steps
     steps: int
+    streams: int  # S interleaved sequences: step u is step u // S of stream u % S
     n_layers: int
     sync: int
     supersteps: int
@@ -108,7 +116,7 @@ class Image:
     # --- units, core by core
     unit_ptr: np.ndarray  # [C+1]
     unit_kind: np.ndarray  # [U]
-    unit_column: np.ndarray  # [U] column in recorded outputs (layers side by side)
+    unit_column: np.ndarray  # [U] column in recorded outputs; of look-ups and logits: unit of layer
     unit_layer: np.ndarray  # [U]
     unit_tree: np.ndarray  # [U] or -1: no destination
     unit_offset: np.ndarray  # [U] index within its core's slice, added to the endpoint's base
@@ -117,7 +125,10 @@ class Image:
     unit_reset: np.ndarray  # [U] float64, subtracted from c when fired
     unit_zoneout: np.ndarray  # [U] float64
     unit_always: np.ndarray  # [U] fire always
+    unit_levels: np.ndarray  # [U] levels that an output is rounded to; 0: float32
     replay: np.ndarray  # [rows, columns] float32, or [0, 0]
+    lookup: np.ndarray  # [V, units of the lookup layer] float32, or [0, 0]
+    output_columns: int  # units of all recurrent layers, side by side in recorded outputs
     # --- synapse tables, all cores one after the other
     row_ptr: np.ndarray  # [W+1]
     row_ticks: np.ndarray  # [W] accumulate job
@@ -126,16 +137,34 @@ class Image:
     syn_weight: np.ndarray  # [Y] float32
     # --- host
     host_send_ticks: int
+    input_row: np.ndarray  # [T] row of inputs that enters; -1: the token that step u - S chose
     host_marker_tree: int
     host_n_markers: int
     host_n_acks: int
     closed_loop: bool
-    input_tree: np.ndarray  # [inputs] or -1
-    input_offset: np.ndarray  # [inputs]
-    inputs: np.ndarray  # [T, inputs] float32
-    output_units: int  # units of the last layer
+    input_tree: np.ndarray  # [input packets] or -1
+    input_offset: np.ndarray  # [input packets]
+    inputs: np.ndarray  # [rows, input packets x values in each] float32
+    input_width: int  # values in a packet of input currents; 0: packets are events of one value
+    output_units: int  # units whose events the host receives: of the last layer
     record_outputs: bool
     record_host: bool
+    # --- decoder
+    decode: int
+    decoder_weight: np.ndarray  # [V, output_units] float32 (DECODE_HOST), or [0, 0]
+    decoder_bias: np.ndarray  # [V] float64 (DECODE_HOST), or [0]
+    decoder_levels: int  # levels that values are rounded to where they enter a logit; 0: none
+    vocabulary: int
+    decode_base_ticks: int  # job of the host a step: its decoder, or its choice among results
+    decode_event_ticks: int  # and for every event of the step
+    choice: int
+    candidates: int  # words that every part of the vocabulary offers (k of CHOOSE_TOP_K, else 1)
+    temperature: float
+    choice_seed: int
+    result_tree: np.ndarray  # [C] to the core's parent in the tree of results, or -1
+    core_results: np.ndarray  # [C] results a step from the core's children
+    host_n_results: int  # results a step at the host
+    record_logits: bool
     # --- traffic sources
     seed: int
     traffic_log_miss: float  # log(1 - rate), rate in packets per cycle; 0.0: none
@@ -184,13 +213,13 @@ class Counters:
     delivered: np.ndarray  # [PACKET_KINDS] copies taken in at endpoints
     dropped: np.ndarray  # [PACKET_KINDS] copies lost at full FIFOs
     in_flight: int  # copies owed but neither delivered nor dropped at the end
-    job_count: np.ndarray  # [C, 4]
-    job_ticks: np.ndarray  # [C, 4], wake included
+    job_count: np.ndarray  # [C, CORE_JOBS]
+    job_ticks: np.ndarray  # [C, CORE_JOBS], wake included
     stalled_ticks: np.ndarray  # [C] only a send without credit to do
     wakes: np.ndarray  # [C]
     fifo_max: np.ndarray  # [C] packets
     core_dropped: np.ndarray  # [C]
-    synaptic_ops: np.ndarray  # [C, 3] by row class
+    synaptic_ops: np.ndarray  # [C, ROW_CLASSES]
     layer_events: np.ndarray  # [L] units fired
     layer_updates: np.ndarray  # [L]
     late_cores: int
@@ -199,8 +228,12 @@ class Counters:
     step_deliver: np.ndarray  # [T] last DELIVER at the host, or -1
     step_layer: np.ndarray  # [T, L] last update of the layer
     host_sent: int
+    host_decode_ticks: int  # the host was busy with decoding and choosing
+    chosen: np.ndarray  # [T] token chosen from the step's logits, or -1
+    step_decided: np.ndarray  # [T] tick at which it was, or -1
     outputs: np.ndarray  # [T, columns] float32, or [0, 0]
     host_values: np.ndarray  # [T, output_units] float32, or [0, 0]
+    logits: np.ndarray  # [T, V] float32, or [0, 0]
     # traffic, measured on packets delivered at or after the warm-up
     source_offered: np.ndarray  # [S] offered at or after the warm-up
     sink_delivered: np.ndarray  # [S]
@@ -216,7 +249,6 @@ class Counters:
             return np.zeros(shape, np.int64)
 
         cores, outs, steps, layers = image.n_cores, image.n_outputs, image.steps, image.n_layers
-        columns = len(image.unit_column)
         return Counters(
             end_tick=0,
             ch_packets=zeros(outs),
@@ -227,13 +259,13 @@ class Counters:
             delivered=zeros(PACKET_KINDS),
             dropped=zeros(PACKET_KINDS),
             in_flight=0,
-            job_count=zeros(cores, 4),
-            job_ticks=zeros(cores, 4),
+            job_count=zeros(cores, CORE_JOBS),
+            job_ticks=zeros(cores, CORE_JOBS),
             stalled_ticks=zeros(cores),
             wakes=zeros(cores),
             fifo_max=zeros(cores),
             core_dropped=zeros(cores),
-            synaptic_ops=zeros(cores, 3),
+            synaptic_ops=zeros(cores, ROW_CLASSES),
             layer_events=zeros(layers),
             layer_updates=zeros(layers),
             late_cores=0,
@@ -242,10 +274,17 @@ class Counters:
             step_deliver=np.full(steps, -1, np.int64),
             step_layer=np.full((steps, layers), -1, np.int64),
             host_sent=0,
-            outputs=np.zeros((steps, columns) if image.record_outputs else (0, 0), np.float32),
+            host_decode_ticks=0,
+            chosen=np.full(steps, -1, np.int64),
+            step_decided=np.full(steps, -1, np.int64),
+            outputs=np.zeros(
+                (steps, image.output_columns) if image.record_outputs else (0, 0), np.float32
+            ),
             host_values=np.zeros(
                 (steps, image.output_units) if image.record_host else (0, 0), np.float32
             ),
+            logits=np.zeros((steps, image.vocabulary) if image.record_logits else (0, 0),
+                            np.float32),
             source_offered=zeros(image.n_sources),
             sink_delivered=zeros(image.n_sources),
             latency_sum=zeros(BATCHES),

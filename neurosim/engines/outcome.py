@@ -18,6 +18,8 @@ Watcher = Callable[[int, int, int], object]
 #: Called by a traced run with blocks of records (:data:`neurosim.trace.RECORD`), which follow one
 #: another in order of their keys; a block is the engine's again when the call is over.
 Sink = Callable[[np.ndarray], object]
+#: Called by an engine with (step, token) of every token that the machine chooses, steps in order.
+Chosen = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -51,8 +53,10 @@ def raise_unless_finished(image: Image, outcome: Outcome) -> None:
             never completes, or an overflow of a gate sum.
     """
     if outcome.status == OVERFLOW:
+        unit, units = outcome.overflow_unit, len(image.unit_kind)
+        name = f"a gate sum of unit {unit}" if unit < units else f"the logit of word {unit - units}"
         raise SimulationError(
-            "network", f"a gate sum of unit {outcome.overflow_unit} left the range of +-2^22",
+            "network", f"{name} left the range of +-2^22",
             "weights and inputs whose sums stay below 4,194,304",
         )
     if outcome.status == STUCK:

@@ -9,16 +9,20 @@ import numpy as np
 
 from neurosim import image as im
 from neurosim.chip import Chip
+from neurosim.lower.inputs import current_packets
+from neurosim.lower.language import end_row_cycles
 from neurosim.lower.ticks import duration
 from neurosim.mapping.fanout import fanout
 from neurosim.mapping.formats import GATES, count_fillers, row_cost
 from neurosim.mapping.model import Mapping
-from neurosim.network.model import Layer, Network
+from neurosim.network.model import RECURRENT_KINDS, Layer, Network
 
 #: Gate sum of kernel and recurrent columns, in the gate order z, r, g.
 _KERNEL_SUM = np.array([im.SUM_Z, im.SUM_R, im.SUM_G_INPUT])
 _RECURRENT_SUM = np.array([im.SUM_Z, im.SUM_R, im.SUM_G_RECURRENT])
 _GATE_OF_SUM = np.array([0, 1, 2, 2])
+_UNIT_KINDS = {"egru": im.UNIT_EGRU, "replay": im.UNIT_REPLAY, "lookup": im.UNIT_LOOKUP,
+               "decoder": im.UNIT_LOGIT}
 
 
 @dataclass(frozen=True)
@@ -36,7 +40,7 @@ class Population:
 class Connection:
     """All synapses from one layer (or the inputs) to one layer.
 
-    ``row_class``: ROW_INPUT, ROW_FORWARD or ROW_RECURRENT; ``sources``: slices of the source layer
+    ``row_class``: who feeds the rows; ``sources``: slices of the source layer
     (-1: host); ``targets``: slices of the target layer; ``counts``: [source units, targets] dense
     or sparse synapse counts; ``block[s, t]``: first row of the block of table rows that holds
     sources[s]'s units at targets[t], or -1 where there is none.
@@ -72,7 +76,8 @@ def slices_of(network: Network, mapping: Mapping) -> tuple[list[list[int]], list
 def lower_units(network: Network, mapping: Mapping) -> dict[str, Any]:
     """Parameters of every unit, core by core."""
     unit_ptr, _ = unit_numbers(network, mapping)
-    first_column = np.concatenate([[0], np.cumsum([layer.units for layer in network.layers])])
+    columns = [layer.units * (layer.kind in RECURRENT_KINDS) for layer in network.layers]
+    first_column = np.cumsum(columns) - columns
     parts = [_slice_units(network.layers[s.layer], s.layer, s.units, int(first_column[s.layer]))
              for s in mapping.slices]
     merged = {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
@@ -80,15 +85,17 @@ def lower_units(network: Network, mapping: Mapping) -> dict[str, Any]:
 
 
 def _slice_units(layer: Layer, index: int, units: np.ndarray, column: int) -> dict[str, Any]:
-    n = layer.units
+    n, recurrent = layer.units, layer.kind in RECURRENT_KINDS
     b, q = np.asarray(layer.bias, np.float64), np.asarray(layer.recurrent_bias, np.float64)
-    bias = np.stack([b[units] + q[units], b[n + units] + q[n + units], b[2 * n + units],
-                     q[2 * n + units]], axis=1)
+    bias = np.zeros((len(units), im.SUMS_PER_UNIT))
+    bias[:, im.SUM_Z] = b[units] + q[units]
+    if recurrent:
+        bias[:, im.SUM_R] = b[n + units] + q[n + units]
+        bias[:, im.SUM_G_INPUT], bias[:, im.SUM_G_RECURRENT] = b[2 * n + units], q[2 * n + units]
     threshold = np.asarray(layer.threshold, np.float64)[units]
     return {
-        "unit_kind": np.full(len(units),
-                             im.UNIT_REPLAY if layer.kind == "replay" else im.UNIT_EGRU, np.int64),
-        "unit_column": column + units.astype(np.int64),
+        "unit_kind": np.full(len(units), _UNIT_KINDS[layer.kind], np.int64),
+        "unit_column": column * recurrent + units.astype(np.int64),
         "unit_layer": np.full(len(units), index, np.int64),
         "unit_offset": np.arange(len(units), dtype=np.int64),
         "unit_bias": bias,
@@ -96,17 +103,19 @@ def _slice_units(layer: Layer, index: int, units: np.ndarray, column: int) -> di
         "unit_reset": threshold + layer.reset_offset,
         "unit_zoneout": np.full(len(units), float(layer.zoneout)),
         "unit_always": np.full(len(units), layer.fire == "always"),
+        "unit_levels": np.full(len(units), layer.event_levels, np.int64),
     }
 
 
 def _replay(network: Network) -> np.ndarray:
     """[rows, columns] of all replayed layers side by side; zeros for computing layers."""
-    rows = {len(layer.replay) for layer in network.layers if layer.replay is not None}
+    layers = network.layers[network.recurrent]
+    rows = {len(layer.replay) for layer in layers if layer.replay is not None}
     if not rows:
         return np.zeros((0, 0), np.float32)
     n = int(np.lcm.reduce(np.array(sorted(rows))))
     blocks = [np.zeros((n, layer.units), np.float32) if layer.replay is None
-              else np.tile(layer.replay, (n // len(layer.replay), 1)) for layer in network.layers]
+              else np.tile(layer.replay, (n // len(layer.replay), 1)) for layer in layers]
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
@@ -134,12 +143,20 @@ def lower_synapses(
             else (position[index - 1], local[index - 1], tuple(by_layer[index - 1]))
         recurrent = (position[index], local[index], tuple(by_layer[index]))
         for row_class, kernel, sums, (pos, loc, sources) in (
-            (im.ROW_FORWARD if index else im.ROW_INPUT, layer.kernel, _KERNEL_SUM, inputs),
+            (_kernel_class(layer, index), layer.kernel, _KERNEL_SUM, inputs),
             (im.ROW_RECURRENT, layer.recurrent, _RECURRENT_SUM, recurrent),
         ):
+            if row_class == im.ROW_CURRENT:
+                columns, owner = current_packets(layer, mapping)
+                kernel = _packets_as_kernel(columns, layer)
+                pos, loc = np.zeros(len(columns), np.int64), np.arange(len(columns))
             reaches = fanout(kernel, position[index], len(by_layer[index]))
             sizes = np.bincount(pos, minlength=len(sources))
-            block, n_rows = _blocks(reaches, pos, sizes, n_rows)
+            if row_class == im.ROW_CURRENT:  # a packet has one receiver, so all share one block
+                block = np.full((1, len(by_layer[index])), n_rows)
+                n_rows += len(columns)
+            else:
+                block, n_rows = _blocks(reaches, pos, sizes, n_rows)
             connections.append(
                 Connection(row_class, sources, tuple(by_layer[index]), reaches, block))
             unit, gate = kernel.indices % layer.units, kernel.indices // layer.units
@@ -149,8 +166,30 @@ def lower_synapses(
             weights.append(np.asarray(kernel.data, np.float32))
             new_rows = n_rows - sum(len(c) for c in classes)
             classes.append(np.full(new_rows, row_class, np.int64))
-    return _tables(np.concatenate(rows), np.concatenate(targets), np.concatenate(weights),
-                   np.concatenate(classes), n_rows, unit_ptr, chip, core_period), connections
+    return _tables(network, np.concatenate(rows), np.concatenate(targets),
+                   np.concatenate(weights), np.concatenate(classes), n_rows, unit_ptr, chip,
+                   core_period), connections
+
+
+def _kernel_class(layer: Layer, index: int) -> int:
+    """Row class of a layer's kernel."""
+    if layer.kind == "decoder":
+        return im.ROW_DECODER
+    if index:
+        return im.ROW_FORWARD
+    if layer.kind == "lookup":
+        return im.ROW_LOOKUP
+    return im.ROW_CURRENT if layer.currents else im.ROW_INPUT
+
+
+def _packets_as_kernel(columns: np.ndarray, layer: Layer) -> Any:
+    """[packets, gates * units] CSR: a packet's values as weights of 1, in their order."""
+    import scipy.sparse as sp
+
+    some = columns >= 0
+    ptr = np.concatenate([[0], np.cumsum(some.sum(axis=1))])
+    return sp.csr_array((np.ones(int(ptr[-1]), np.float32), columns[some], ptr),
+                        shape=(len(columns), layer.gates * layer.units))
 
 
 def _row_shapes(row: np.ndarray, target: np.ndarray, unit_ptr: np.ndarray, n_rows: int,
@@ -179,14 +218,16 @@ def _blocks(reaches: Any, pos: np.ndarray, sizes: np.ndarray,
     return block, int(start[-1])
 
 
-def _tables(row: np.ndarray, target: np.ndarray, weight: np.ndarray, classes: np.ndarray,
-            n_rows: int, unit_ptr: np.ndarray, chip: Chip,
+def _tables(network: Network, row: np.ndarray, target: np.ndarray, weight: np.ndarray,
+            classes: np.ndarray, n_rows: int, unit_ptr: np.ndarray, chip: Chip,
             core_period: int) -> dict[str, np.ndarray]:
     order = np.argsort(row, kind="stable")
     entries = np.bincount(row, minlength=n_rows)
     core = chip.core
     columns, fillers = _row_shapes(row, target, unit_ptr, n_rows, core.table_format)
     cycles = int(core.accumulate_cycles) + row_cost(core, entries, columns, fillers).cycles
+    ends = end_row_cycles(network, core, classes, entries)
+    cycles = np.where(ends > 0, ends, cycles)
     if n_rows and (entries > 0).any():
         duration("chip.core.accumulate_cycles", int(cycles[entries > 0].min()), core_period)
     return {

@@ -13,13 +13,24 @@ from neurosim.chip.topology import BOARD_LINK, CHIP_LINK
 from neurosim.errors import ScenarioError
 from neurosim.lower import ticks
 from neurosim.lower.channels import Endpoints, Periods, check_buffers, lower_channels
+from neurosim.lower.inputs import lower_inputs
+from neurosim.lower.language import (
+    check_language,
+    lower_language,
+    update_cycles,
+    without_decoder,
+)
 from neurosim.lower.synapses import lower_synapses, lower_units
 from neurosim.lower.talk import lower_talk
 from neurosim.lower.traffic import Pattern, Process, traffic_fields
+from neurosim.mapping.memory import CURRENTS_A_PACKET
 from neurosim.mapping.model import Mapping
-from neurosim.network.model import Network, Workload
+from neurosim.network.machine import LanguagePlan
+from neurosim.network.model import RECURRENT_KINDS, Network, Workload
 
 _KINDS = {"barrier": im.SYNC_BARRIER, "tick": im.SYNC_TICK, "dataflow": im.SYNC_DATAFLOW}
+#: An input current as it travels.
+_FLOAT_BITS = 32
 _POLICIES = {"stall": im.STALL, "drop": im.DROP, "overwrite": im.OVERWRITE}
 
 
@@ -73,22 +84,36 @@ def lower_network(
     seed: int = 0,
     record_outputs: bool = False,
     record_host: bool = False,
+    language: LanguagePlan | None = None,
+    record_logits: bool = False,
 ) -> im.Image:
     """A mapped network with its workload as an Image.
+
+    Args:
+        network, workload: those of the machine (:mod:`neurosim.network.machine`), which have
+            the layers that ``language`` puts on cores.
+        language: where tokens are embedded and decoded; None: outside the machine.
+        record_outputs, record_host, record_logits: keep all units' outputs, the events that the
+            host received, and the logits that the machine computed.
 
     Raises:
         ScenarioError: zero-time cycles, packets larger than buffers, clocks without a common
             tick, or dataflow over FIFOs that lose packets.
     """
+    language = language or LanguagePlan()
+    check_language(network, workload, chip, sync.kind, language)
     clocks = lower_clocks(chip)
     core_router = chip.noc_arrays.core_router[[s.core for s in mapping.slices]]
     ends = Endpoints(core_router, np.zeros(0, np.int64), np.array([chip.noc_arrays.host_router]))
     fabric = lower_channels(chip, ends, clocks.channels)
-    bits = _packet_bits(chip)
+    bits = _packet_bits(network, chip)
     check_buffers(chip, bits)
+    discipline = _discipline(network, workload, chip, mapping, sync, clocks, language)
     tables, connections = lower_synapses(network, mapping, chip, clocks.core)
     units = lower_units(network, mapping)
-    talk = lower_talk(network, mapping, fabric, connections, sync.kind == "dataflow")
+    talk = lower_talk(network, mapping, fabric, connections, sync.kind == "dataflow",
+                      workload.streams, discipline["n_sums"], language)
+    inputs = lower_inputs(network, workload, mapping)
     fields: dict[str, Any] = {
         **_no_traffic(fabric.arrays["n_routers"], seed),
         **fabric.arrays,
@@ -96,7 +121,9 @@ def lower_network(
         **units,
         **talk,
         **_cores(network, chip, mapping, clocks),
-        **_discipline(network, workload, chip, mapping, sync, clocks),
+        **discipline,
+        **inputs,
+        **lower_language(network, chip, clocks, language, talk["host_n_results"], record_logits),
         **_domains(chip, fabric.arrays, clocks),
         "core_channel": fabric.end_channel[: len(mapping.slices)],
         "tick_hz": clocks.tick_hz,
@@ -104,23 +131,30 @@ def lower_network(
         "flit_bits": int(chip.noc.flit_bits),
         "packet_bits": bits,
         "steps": workload.steps,
+        "streams": workload.streams,
         "n_layers": len(network.layers),
         "window": workload.window,
         "end_tick": -1,
-        "inputs": np.ascontiguousarray(workload.inputs, np.float32),
-        "output_units": network.layers[-1].units,
         "record_outputs": record_outputs,
-        "record_host": record_host,
+        "record_host": record_host or language.decoder_on == "host",
         "host_send_ticks": max(1, int(chip.host.packet_cycles)) * clocks.host,
     }
     return im.Image(**fields)
 
 
-def _packet_bits(chip: Chip) -> np.ndarray:
+def _packet_bits(network: Network, chip: Chip) -> np.ndarray:
     """[PACKET_KINDS] of a network's packets; what it never sends has one bit."""
     packet = chip.packet
-    return np.array([int(packet.event_bits), int(packet.marker_bits), int(packet.ack_bits), 1, 1],
-                    np.int64)
+    bits = np.ones(im.PACKET_KINDS, np.int64)
+    bits[im.EVENT] = int(packet.event_bits)
+    bits[im.MARKER] = int(packet.marker_bits)
+    bits[im.ACK] = int(packet.ack_bits)
+    if network.layers[-1].kind == "decoder":
+        bits[im.RESULT] = int(packet.result_bits)
+    if network.layers[0].currents:
+        header = int(packet.event_bits) - int(packet.payload_bits)
+        bits[im.CURRENT] = header + CURRENTS_A_PACKET * _FLOAT_BITS
+    return bits
 
 
 def _domains(chip: Chip, arrays: dict[str, Any], clocks: Clocks) -> dict[str, np.ndarray]:
@@ -141,28 +175,39 @@ def _cores(network: Network, chip: Chip, mapping: Mapping, clocks: Clocks) -> di
         return ticks.duration(f"chip.core.{key}", int(getattr(core, key)), clocks.core)
 
     event, marker = job("receive_cycles"), job("marker_cycles")
+    by_kind = np.full(im.PACKET_KINDS, event, np.int64)
+    by_kind[[im.MARKER, im.ACK]] = marker
+    update = np.full(n, job("update_cycles"), np.int64)
+    for c, s in enumerate(mapping.slices):
+        layer = network.layers[s.layer]
+        if layer.kind not in RECURRENT_KINDS:
+            update[c] = update_cycles(layer, core, len(s.units)) * clocks.core
     return {
         "core_stage": np.array([1 + s.layer for s in mapping.slices], np.int64),
         "core_fifo": np.full(n, int(core.fifo_packets), np.int64),
         "core_policy": np.full(n, _POLICIES[core.fifo_policy], np.int64),
-        "receive_ticks": np.tile(np.array([event, marker, marker, event, event]), (n, 1)),
+        "receive_ticks": np.tile(by_kind, (n, 1)),
         "send_ticks": np.full(n, job("send_cycles"), np.int64),
-        "update_ticks": np.full(n, job("update_cycles"), np.int64),
+        "update_ticks": update,
         "wake_ticks": np.full(n, int(core.wake_cycles) * clocks.core, np.int64),
     }
 
 
 def _discipline(network: Network, workload: Workload, chip: Chip, mapping: Mapping,
-                sync: SyncPlan, clocks: Clocks) -> dict[str, Any]:
+                sync: SyncPlan, clocks: Clocks, language: LanguagePlan) -> dict[str, Any]:
     """Supersteps, barrier and tick in ticks; the combinations that cannot work are refused."""
-    layers = len(network.layers)
+    layers, streams = len(network.layers), workload.streams
     if sync.kind == "dataflow" and chip.core.fifo_policy != "stall":
         raise ScenarioError(
             "sync", f"dataflow would wait forever for markers that a FIFO set to "
             f"{chip.core.fifo_policy} lost", "chip.core.fifo_policy stall, or barrier or tick")
     period = 1 if sync.order == "skewed" or sync.kind != "barrier" else layers
-    if sync.closed_loop and sync.kind != "dataflow":
-        period = layers + 1
+    waits = sync.closed_loop or (workload.rows is not None and bool((workload.rows < 0).any()))
+    if waits and sync.kind != "dataflow":
+        # A token enters when the one before of its stream is out.
+        period = max(period, -(-(layers + 1) // streams))
+    # Where the host decodes, it is one more stage behind the last layer.
+    stages = layers + 1 + (language.decoder_on == "host")
     base = float(chip.sync.barrier_base_s) if sync.base_s is None else sync.base_s
     per = float(chip.sync.barrier_per_core_s) if sync.per_core_s is None else sync.per_core_s
     barrier = ticks.from_seconds(clocks.tick_hz, base + per * len(mapping.slices))
@@ -175,12 +220,12 @@ def _discipline(network: Network, workload: Workload, chip: Chip, mapping: Mappi
         raise ScenarioError("sync.period", "is shorter than a tick of the simulation", "above 1 ps")
     return {
         "sync": _KINDS[sync.kind],
-        "supersteps": (workload.steps - 1) * period + layers + 1,
+        "supersteps": (workload.steps - 1) * period + stages,
         "superstep_period": period,
         "tick_period": max(1, tick),
         "barrier_ticks": max(1, barrier),
         "report_ticks": max(1, report),
-        "n_sums": max(2, sync.buffers),
+        "n_sums": streams + max(2, sync.buffers) - 1,
         "closed_loop": sync.closed_loop,
     }
 
@@ -220,6 +265,7 @@ def lower_traffic(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, 
         domains["clock_period"][first: first + traffic["n_sources"]] = 1
     fields: dict[str, Any] = {
         **_nothing_to_compute(),
+        **without_decoder(),
         **traffic,
         **domains,
         "tick_hz": clocks.tick_hz,
@@ -233,10 +279,12 @@ def _nothing_to_compute() -> dict[str, Any]:
     """Fields of an Image without cores, units and steps."""
     ints = np.zeros(0, np.int64)
     floats = np.zeros(0, np.float64)
-    names = ("core_stage", "core_channel", "core_fifo", "core_policy", "send_ticks", "update_ticks",
-             "wake_ticks", "marker_tree", "ack_tree", "unit_kind", "unit_column", "unit_layer",
-             "unit_tree", "unit_offset", "row_ticks", "row_class", "syn_target", "input_tree",
-             "input_offset", "br_channel", "br_vc", "br_next", "tree_root", "tree_copies")
+    names = (
+        "core_stage", "core_channel", "core_fifo", "core_policy", "send_ticks", "update_ticks",
+        "wake_ticks", "marker_tree", "ack_tree", "result_tree", "core_results", "unit_kind",
+        "unit_column", "unit_layer", "unit_tree", "unit_offset", "unit_levels", "row_ticks",
+        "row_class", "syn_target", "input_tree", "input_offset", "input_row", "br_channel",
+        "br_vc", "br_next", "tree_root", "tree_copies")
     return {
         **dict.fromkeys(names, ints),
         **{name: np.zeros(1, np.int64) for name in ("unit_ptr", "row_ptr", "node_ptr")},
@@ -247,10 +295,14 @@ def _nothing_to_compute() -> dict[str, Any]:
         "n_markers": np.zeros((0, 2), np.int64),
         "n_acks": np.zeros((0, 2), np.int64),
         "replay": np.zeros((0, 0), np.float32),
+        "lookup": np.zeros((0, 0), np.float32),
         "inputs": np.zeros((0, 0), np.float32),
         "syn_weight": np.zeros(0, np.float32),
-        "steps": 0, "n_layers": 0, "sync": im.SYNC_NONE, "supersteps": 0, "superstep_period": 1,
-        "tick_period": 1, "barrier_ticks": 1, "report_ticks": 1, "n_sums": 2, "window": 0,
+        "steps": 0, "streams": 1, "n_layers": 0, "sync": im.SYNC_NONE, "supersteps": 0,
+        "superstep_period": 1, "tick_period": 1, "barrier_ticks": 1, "report_ticks": 1,
+        "n_sums": 2, "window": 0,
         "host_send_ticks": 1, "host_marker_tree": -1, "host_n_markers": 0, "host_n_acks": 0,
-        "closed_loop": False, "output_units": 0, "record_outputs": False, "record_host": False,
+        "host_n_results": 0,
+        "closed_loop": False, "output_units": 0, "output_columns": 0,
+        "input_width": 0, "record_outputs": False, "record_host": False,
     }

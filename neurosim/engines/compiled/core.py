@@ -12,6 +12,7 @@ from neurosim.engines.compiled.common import (
     return_credit,
     wake,
 )
+from neurosim.engines.compiled.decoder import owes_results, take_result
 from neurosim.engines.compiled.fifo import land_deliveries, pop_fifo, ready_tick, stage_of
 from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
@@ -86,9 +87,11 @@ from neurosim.engines.compiled.words import fetch
 from neurosim.image import (
     ACCUMULATE,
     ACK,
+    CURRENT,
     EVENT,
     MARKER,
     RECEIVE,
+    RESULT,
     ROW_RECURRENT,
     SEND,
     STALL,
@@ -96,7 +99,7 @@ from neurosim.image import (
     SYNC_TICK,
     UPDATE,
 )
-from neurosim.trace import DELIVER, LAND
+from neurosim.trace import DELIVER, END, LAND
 
 # d: the image's arrays of units and synapses (state.Data).
 
@@ -221,7 +224,7 @@ def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
     if m[s + S_POLICY] == STALL:
         channel = m[s + S_DELIVERS]
         return_credit(m, t, tr, channel, 0, now, 1, m[s + S_START], m[s + S_START_RANK])
-    if t.careful == 0 and kind == EVENT and d.rows[4 * m[s + S_ROW] + 1] > 0:
+    if t.careful == 0 and kind in (EVENT, CURRENT) and d.rows[4 * m[s + S_ROW] + 1] > 0:
         # The next job can only be to accumulate, and nothing begins before: take both as one.
         end_job(m, t, tr, s)
         at = edge(now + ticks, m[s + S_PHASE], m[s + S_PERIOD])
@@ -239,15 +242,16 @@ def bank_for(m: Any, t: Tables, d: Any, s: int, cell: int, kind: int) -> int:
     if kind == ACK:
         return 0
     delay = m[cell + E_NODE]
-    if kind == EVENT:
+    if kind in (EVENT, CURRENT):
         row = m[cell + E_NODE] + m[cell + E_OFFSET]
         m[s + S_ROW] = row
         delay = 1 if d.rows[4 * row + 3] == ROW_RECURRENT else 0
-    step = (m[cell + E_META] >> 3) + delay
+    step = (m[cell + E_META] >> 3) + delay * t.streams
     if t.sync == SYNC_TICK:
-        if step != m[s + S_BEGUN]:
+        expected = m[s + S_BEGUN] + delay * (t.streams - 1)
+        if step != expected:
             m[H_LATE_EVENTS] += 1
-        step = m[s + S_BEGUN]
+        step = expected
     return step % t.n_sums
 
 
@@ -282,7 +286,7 @@ def rest(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
         await_credit(m, t, s)
     else:
         m[s + S_ASLEEP] = 1
-        if m[s + S_FIFO_COUNT] == 0:
+        if m[s + S_FIFO_COUNT] == 0 and not owes_results(m, s):
             report(m, t, tr, s, now)
     # What is on its way found the core busy and did not ring.
     coming = m[s + S_COMING]
@@ -298,7 +302,7 @@ def finish_job(m: Any, t: Tables, d: Any, tr: Any, s: int) -> None:
     kind, cell, tick = m[s + S_JOB], m[s + S_JOB_CELL], m[s + S_JOB_END]
     end_job(m, t, tr, s)
     if kind == RECEIVE:
-        received(m, t, d, s, cell)
+        received(m, t, d, tr, s, cell, tick)
     elif kind == ACCUMULATE:
         accumulated(m, t, d, s, cell)
     elif kind == UPDATE:
@@ -306,14 +310,17 @@ def finish_job(m: Any, t: Tables, d: Any, tr: Any, s: int) -> None:
 
 
 @inline
-def received(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
+def received(m: Any, t: Tables, d: Any, tr: Any, s: int, cell: int, tick: int) -> None:
     kind = m[cell + E_META] & 7
-    if kind == EVENT:
+    if kind in (EVENT, CURRENT):
         if d.rows[4 * m[s + S_ROW] + 1] > 0:
             m[s + S_FETCHED] = cell
             return
     elif kind == MARKER:
         m[t.markers + (s - t.stage) // STAGE * t.n_sums + m[s + S_BANK]] += 1
+    elif kind == RESULT:
+        key_rank = rank(LAND, m[s + S_PART], END, 0) if tr is not None else 0
+        take_result(m, t, tr, s, cell, tick, tick * t.grid, key_rank)
     else:
         acknowledged(m, t, s, m[cell + E_META] >> 3, m[cell + E_NODE])
     consumed(m, s, kind)

@@ -23,9 +23,18 @@ class Data(NamedTuple):
     unit_reset: Any
     unit_zoneout: Any
     unit_always: Any
+    unit_levels: Any
     replay: Any
+    lookup: Any
     inputs: Any
+    input_row: Any
     input_tree: Any
     input_offset: Any
     outputs: Any
     host_values: Any
+    decoder_weight: Any
+    decoder_bias: Any
+    host_results: Any  # [T, results] pairs: score (its bits), word
+    chosen: Any
+    step_decided: Any  # [T] exact ticks
+    logits: Any

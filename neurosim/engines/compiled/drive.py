@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from neurosim.engines.compiled import layout as at
 from neurosim.engines.compiled import state as st
 from neurosim.engines.compiled.first_use import once
 from neurosim.engines.compiled.recording import Recording
 from neurosim.engines.compiled.result import last_tick, outcome
-from neurosim.engines.outcome import Outcome, Sink, Watcher
+from neurosim.engines.outcome import Chosen, Outcome, Sink, Watcher
 from neurosim.image import Counters, Image
 
 #: Decisions between two looks at the outside: some tens of milliseconds.
@@ -20,6 +22,7 @@ def run(
     shuffle: int | None = None,
     progress: Watcher | None = None,
     sink: Sink | None = None,
+    chosen: Chosen | None = None,
 ) -> Outcome:
     """Simulate ``image`` to its end.
 
@@ -28,21 +31,35 @@ def run(
         shuffle: for the signature of engines: nothing here depends on an order of parts.
         progress: called now and then; ends the run when it returns True.
         sink: takes the records, in blocks, while the run goes on; then none are kept.
+        chosen: called with (step, token) of every token that is chosen, in order.
 
     Raises:
         SimulationError: what this engine does not cover (:func:`.state.check`).
     """
-    result, handed = _run(image, want_trace, progress, sink)
+    tell = _Tell(chosen)
+    result, handed = _run(image, want_trace, progress, sink, tell)
     if result is None:
         # A sum overflowed.  Jobs were taken together that end at different ticks; counters up to
         # the tick of the overflow need them one by one.
-        result, _ = _run(image, want_trace, progress, sink, careful=True, skip=handed)
+        result, _ = _run(image, want_trace, progress, sink, tell, careful=True, skip=handed)
     assert result is not None
     return result
 
 
+class _Tell:
+    """Passes on tokens as they are decided, each once."""
+
+    def __init__(self, chosen: Chosen | None) -> None:
+        self.chosen, self.told = chosen, 0
+
+    def __call__(self, tokens: np.ndarray, decided: int) -> None:
+        while self.chosen is not None and self.told < decided:
+            self.told += 1
+            self.chosen(self.told - 1, int(tokens[self.told - 1]))
+
+
 def _run(image: Image, want_trace: bool, progress: Watcher | None, sink: Sink | None,
-         careful: bool = False, skip: int = 0) -> tuple[Outcome | None, int]:
+         tell: _Tell, careful: bool = False, skip: int = 0) -> tuple[Outcome | None, int]:
     """The outcome, and how many records went to the sink; no outcome: it must be a careful run."""
     from neurosim.engines.compiled.loop import advance, count_offers, first_wakes
 
@@ -56,6 +73,7 @@ def _run(image: Image, want_trace: bool, progress: Watcher | None, sink: Sink | 
     status, events, interrupted = at.AGAIN, 0, False
     while status != at.DONE and not interrupted:
         status = advance(state.words, state.tables, state.data, state.trace, _PIECE)
+        tell(counters.chosen, int(state.words[at.H_DECIDED]))
         if status == at.MORE_CELLS:
             st.grow_cells(state, len(state.words) // at.CELL)
         elif status == at.MORE_RECORDS:

@@ -37,7 +37,7 @@ from neurosim.engines.compiled.layout import (
 )
 from neurosim.engines.compiled.sources import sink
 from neurosim.engines.compiled.words import fetch
-from neurosim.image import DROP, EVENT, STALL
+from neurosim.image import CURRENT, DROP, EVENT, STALL
 from neurosim.trace import DELIVER, DROPPED, LAND
 
 
@@ -59,7 +59,8 @@ def deliver(m: Any, t: Tables, d: Any, tr: Any, cell: int, part: int, entry: int
         return
     s = stage_of(t, part)
     m[cell + E_NODE] = entry
-    if m[cell + E_META] & 7 == EVENT:
+    kind = m[cell + E_META] & 7
+    if kind in (EVENT, CURRENT):
         fetch(d.rows, 4 * (entry + m[cell + E_OFFSET]))
     m[cell + E_READY] = tick
     m[cell + E_NEXT] = NONE

@@ -24,7 +24,7 @@ def _entries(state: State, name: str, length: int, count: int) -> np.ndarray:
 
 def header(state: State, image: Image) -> None:
     m, grid = state.words, state.tables.grid
-    m[[at.H_FREE, at.H_OVERFLOW]] = at.NONE
+    m[[at.H_FREE, at.H_OVERFLOW, at.H_DEFERRED]] = at.NONE
     m[at.H_LAST] = NEVER if image.end_tick < 0 else image.end_tick // grid
     m[[at.Y_SUPERSTEP, at.Y_LAST, at.Y_CAUSE]] = -1
     m[[at.Y_RELEASE, at.Y_TIMER]] = NEVER
@@ -121,7 +121,8 @@ def stages(state: State, image: Image) -> None:
     for field, name in (
         (at.S_STAGE, "core_stage"), (at.S_DELIVERS, "core_channel"), (at.S_DEPTH, "core_fifo"),
         (at.S_POLICY, "core_policy"), (at.S_MARKER_TREE, "marker_tree"),
-        (at.S_ACK_TREE, "ack_tree"),
+        (at.S_ACK_TREE, "ack_tree"), (at.S_RESULT_TREE, "result_tree"),
+        (at.S_CHILDREN, "core_results"),
     ):
         c[:, field] = getattr(image, name)
     for field, name in ((at.S_SEND, "send_ticks"), (at.S_UPDATE, "update_ticks"),
@@ -132,7 +133,8 @@ def stages(state: State, image: Image) -> None:
     c[:, at.S_FIRST_UNIT] = image.unit_ptr[:-1]
     c[:, at.S_UNIT] = c[:, at.S_END_UNIT] = image.unit_ptr[1:]
     if cores:
-        _entries(state, "markers", image.n_sums, cores)[:, 0] = image.n_markers[:, 1]
+        free = _entries(state, "markers", image.n_sums, cores)[:, : image.streams]
+        free[:] = image.n_markers[:, 1:]
     x = _entries(state, "source", at.SOURCE, image.n_sources)
     sources = np.arange(image.first_source, image.first_host)
     x[:, at.X_BUSY_KEY] = at.NONE

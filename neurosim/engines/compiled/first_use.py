@@ -75,11 +75,12 @@ def nothing() -> Image:
     fields.update(
         tick_hz=1, n_routers=1, n_vcs=1, flit_bits=1, clock_period=flat(2) + 1,
         clock_phase=flat(2), ready_cycles=flat(2), out_ptr=flat(2), in_ptr=flat(2),
-        node_ptr=flat(1), packet_bits=flat(PACKET_KINDS) + 1, n_sums=2, unit_ptr=flat(1),
+        node_ptr=flat(1), packet_bits=flat(PACKET_KINDS) + 1, n_sums=2, streams=1, unit_ptr=flat(1),
         row_ptr=flat(1), superstep_period=1, tick_period=1, barrier_ticks=1, report_ticks=1,
         host_send_ticks=1, end_tick=0)
     for name, columns in (("receive_ticks", PACKET_KINDS), ("n_markers", 2), ("n_acks", 2),
-                          ("unit_bias", SUMS_PER_UNIT), ("replay", 0), ("inputs", 0)):
+                          ("unit_bias", SUMS_PER_UNIT), ("replay", 0), ("inputs", 0),
+                          ("lookup", 0), ("decoder_weight", 0)):
         fields[name] = np.zeros((0, columns))
     for name in ("route_channel", "route_vc"):
         fields[name] = np.zeros((1, 0), np.int64)

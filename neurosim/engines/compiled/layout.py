@@ -20,7 +20,8 @@ NONE = -1
 
 # --- header: words of the machine as a whole
 (H_NOW, H_NEXT, H_FREE, H_FREE_CELLS, H_END, H_OVERFLOW, H_LAST, H_RECORDS, H_LATE_CORES,
- H_LATE_EVENTS, H_HOST_SENT, H_BROKEN) = range(12)
+ H_LATE_EVENTS, H_HOST_SENT, H_BROKEN, H_DECIDED, H_ARRIVED, H_DEFERRED,
+ H_DECODE_TICKS) = range(16)
 #: Counts by packet kind, eight words each.
 H_OFFERED, H_COPIES, H_DELIVERED, H_DROPPED = 64, 72, 80, 88
 #: Exact tick before which no more records come (traces).
@@ -37,7 +38,7 @@ HEADER = 96
 C_COST = 4
 COST_TICKS, COST_NEED = 24, (1 << 24) - 1
 # Only where a copy ends, or when somebody waits.
-C_FAR, C_CYCLE, C_OWNER = 9, 10, 11
+C_FAR, C_CYCLE, C_OWNER = 10, 11, 12
 CHANNEL = 16
 
 # --- credit: room at the far end of a channel, by virtual channel; K_HAVE < 0: any
@@ -70,7 +71,7 @@ CELL = 16
  S_TAIL_CELL, S_LANDED_CELL, S_FIFO_COUNT, S_FIFO_MAX, S_POLICY, S_DEPTH, S_PERIOD, S_PHASE,
  S_READY, S_IDLE, S_REPORTED, S_BALANCE, S_ASLEEP, S_STALLED, S_DELIVERS, S_PART) = range(24)
 S_RECEIVE = 24  # receive ticks by packet kind
-S_UNIT, S_END_UNIT, S_HEAD = range(29, 32)
+S_UNIT, S_END_UNIT = 30, 31
 S_JOB_COUNT = 32
 S_JOB_TICKS = 36
 (S_BEGUN, S_SUPERSTEP, S_TICKED, S_SYNC_AT, S_SYNC_KEY, S_SYNC_RANK, S_LAST, S_LAST_RANK, S_TAIL,
@@ -78,8 +79,13 @@ S_JOB_TICKS = 36
  S_UPDATE, S_WAKE, S_MARKER_TREE, S_ACK_TREE, S_N_MARKERS, S_DROPPED, S_STALLED_TICKS, S_WAKES,
  S_START, S_START_RANK, S_LATCHED) = range(40, 68)
 S_N_ACKS = 68  # receivers that acknowledge, by delay
-S_SYNAPTIC = 72
+S_HEAD, S_RESULT_TREE = 70, 71
+S_SYNAPTIC = 72  # by row class
+S_CHILDREN, S_SENT = 78, 79  # results expected a step; steps whose results have left
 STAGE = 80
+
+# --- candidates of a decoder core, by bank: children's results received, own words updated, list
+B_RECEIVED, B_UPDATED, B_LIST = range(3)
 
 # --- traffic source and sink; X_OFFERED, X_DEST: of the first packet not yet injected
 (X_DRAWS, X_OFFERED, X_DEST, X_SEQUENCE, X_BUSY, X_BUSY_KEY, X_BUSY_RANK, X_CHANNEL, X_PERIOD,
@@ -134,6 +140,13 @@ class Tables(NamedTuple):
     batch: int  # latency sums, then counts
     histogram: int
     host_received: int  # markers by step
+    host_count: int  # results by step
+    host_events: int  # events by step
+    host_done: int  # by step: exact tick at which all was in, key of the record
+    host_best: int  # list of candidates of the step being decided
+    entering: int  # columns and values of the events that enter its logits
+    step_row: int  # row of inputs that entered on each step
+    best: int  # candidates of decoder cores
     step_offer: int
     step_deliver: int
     step_layer: int
@@ -172,11 +185,28 @@ class Tables(NamedTuple):
     end_tick: int  # exact, or NEVER
     n_layers: int
     window: int
+    streams: int
     closed_loop: int
     host_markers: int
     host_marker_tree: int
     n_inputs: int
+    input_width: int
+    input_columns: int
+    n_units: int
     columns: int
+    lookup_rows: int
+    lookup_columns: int
+    decode: int
+    decode_base: int
+    decode_event: int
+    decoder_levels: int
+    vocabulary: int
+    choice: int
+    choice_seed: int
+    candidates: int
+    best_entry: int
+    host_results: int
+    record_logits: int
     output_units: int
     replay_rows: int
     record_outputs: int
@@ -188,3 +218,4 @@ class Tables(NamedTuple):
     n_sources: int
     log_miss: float
     hot_fraction: float
+    temperature: float

@@ -56,8 +56,11 @@ def addresses(d: Data) -> Any:
         words_of(d.unit_layer), words_of(d.unit_column), words_of(d.unit_kind),
         words_of(d.unit_tree), words_of(d.unit_offset), words_of(d.unit_bias),
         words_of(d.unit_threshold), words_of(d.unit_reset), words_of(d.unit_zoneout),
-        words_of(d.unit_always), words_of(d.replay), words_of(d.inputs), words_of(d.input_tree),
-        words_of(d.input_offset), words_of(d.outputs), words_of(d.host_values))
+        words_of(d.unit_always), words_of(d.unit_levels), words_of(d.replay), words_of(d.lookup),
+        words_of(d.inputs), words_of(d.input_row), words_of(d.input_tree),
+        words_of(d.input_offset), words_of(d.outputs), words_of(d.host_values),
+        words_of(d.decoder_weight), words_of(d.decoder_bias), words_of(d.host_results),
+        words_of(d.chosen), words_of(d.step_decided), words_of(d.logits))
 
 
 @jit

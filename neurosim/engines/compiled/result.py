@@ -10,8 +10,11 @@ from neurosim.engines.compiled.state import State, transfers
 from neurosim.engines.outcome import FINISHED, INTERRUPTED, OVERFLOW, STOPPED, STUCK, Outcome
 from neurosim.image import (
     BATCHES,
+    CORE_JOBS,
+    DECODE_NONE,
     HISTOGRAM_BINS,
     PACKET_KINDS,
+    ROW_CLASSES,
     SYNC_BARRIER,
     SYNC_NONE,
     Counters,
@@ -65,9 +68,9 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     counters.dropped[:] = m[at.H_DROPPED: at.H_DROPPED + PACKET_KINDS]
     counters.in_flight = int((counters.copies - counters.delivered - counters.dropped).sum())
     s = _entries(state, "stage", at.STAGE, cores + image.n_hosts)[:cores]
-    counters.job_count[:] = s[:, at.S_JOB_COUNT: at.S_JOB_COUNT + 4]
-    counters.job_ticks[:] = s[:, at.S_JOB_TICKS: at.S_JOB_TICKS + 4] * grid
-    counters.synaptic_ops[:] = s[:, at.S_SYNAPTIC: at.S_SYNAPTIC + 3]
+    counters.job_count[:] = s[:, at.S_JOB_COUNT: at.S_JOB_COUNT + CORE_JOBS]
+    counters.job_ticks[:] = s[:, at.S_JOB_TICKS: at.S_JOB_TICKS + CORE_JOBS] * grid
+    counters.synaptic_ops[:] = s[:, at.S_SYNAPTIC: at.S_SYNAPTIC + ROW_CLASSES]
     counters.stalled_ticks[:] = s[:, at.S_STALLED_TICKS] * grid
     counters.wakes[:] = s[:, at.S_WAKES]
     counters.fifo_max[:] = s[:, at.S_FIFO_MAX]
@@ -76,6 +79,7 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
         getattr(counters, name)[:] = _entries(state, name, 1, image.n_layers)[:, 0]
     counters.late_cores, counters.late_events = int(m[at.H_LATE_CORES]), int(m[at.H_LATE_EVENTS])
     counters.host_sent = int(m[at.H_HOST_SENT])
+    counters.host_decode_ticks = int(m[at.H_DECODE_TICKS]) * grid
     counters.step_offer[:] = _entries(state, "step_offer", 1, image.steps)[:, 0]
     counters.step_deliver[:] = _entries(state, "step_deliver", 1, image.steps)[:, 0]
     counters.step_layer[:] = _entries(state, "step_layer", image.n_layers, image.steps)
@@ -99,8 +103,14 @@ def finished(state: State, image: Image) -> bool:
     s = _stages(state, image)
     idle = (s[:, at.S_JOB] < 0) & (s[:, at.S_HEAD] < 0) & (s[:, at.S_UNIT] >= s[:, at.S_END_UNIT])
     done = bool(idle.all() and (s[:, at.S_BEGUN] >= image.steps).all())
+    sends = s[: image.n_cores][image.result_tree >= 0]
+    done = done and bool((sends[:, at.S_SENT] >= sends[:, at.S_BEGUN]).all())
+    m = state.words
+    if image.decode != DECODE_NONE:
+        done = done and int(m[at.H_DECIDED]) >= image.steps
+    done = done and m[at.H_DEFERRED] < 0 and m[at.H_ARRIVED] <= m[at.H_DECIDED]
     return done and (image.sync != SYNC_BARRIER
-                     or int(state.words[at.Y_SUPERSTEP]) == image.supersteps - 1)
+                     or int(m[at.Y_SUPERSTEP]) == image.supersteps - 1)
 
 
 def waits(state: State, image: Image) -> list[tuple[int, int]]:

@@ -39,6 +39,7 @@ from neurosim.engines.compiled.layout import (
     E_SOURCE,
     E_VALUE,
     H_COPIES,
+    H_DECIDED,
     H_DELIVERED,
     H_OFFERED,
     K_AT,
@@ -83,7 +84,7 @@ from neurosim.engines.compiled.layout import (
     Tables,
 )
 from neurosim.engines.compiled.words import bits_of
-from neurosim.image import SEND, SYNC_BARRIER
+from neurosim.image import DECODE, SEND, SYNC_BARRIER
 from neurosim.trace import DECIDE, END, INJECT, LAND, OFFER, START, STEP
 
 # --- beginning a token
@@ -95,7 +96,7 @@ def acks_done(m: Any, t: Tables, s: int, step: int) -> bool:
     turns = 2 * t.n_sums
     number = (s - t.stage) // STAGE
     for delay in range(2):
-        freed = step + delay - t.n_sums
+        freed = step + delay * t.streams - t.n_sums
         if freed >= 0:
             have = m[t.acks + (2 * number + delay) * turns + freed % turns]
             if have < m[s + S_N_ACKS + delay]:
@@ -108,7 +109,7 @@ def clear_acks(m: Any, t: Tables, s: int, step: int) -> None:
     turns = 2 * t.n_sums
     number = (s - t.stage) // STAGE
     for delay in range(2):
-        freed = step + delay - t.n_sums
+        freed = step + delay * t.streams - t.n_sums
         if freed >= 0:
             m[t.acks + (2 * number + delay) * turns + freed % turns] = 0
 
@@ -266,6 +267,12 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
 
 
 @inline
+def job_step(m: Any, s: int, kind: int) -> int:
+    """The step of a job that is about no packet."""
+    return m[H_DECIDED] if kind == DECODE else m[s + S_BEGUN] - 1
+
+
+@inline
 def start_job(m: Any, t: Tables, tr: Any, s: int, kind: int, ticks: int, cell: int, why: int,
               why_rank: int, now: int) -> None:
     """Occupy the stage for ``ticks``; the caller has it woken at the end."""
@@ -273,7 +280,7 @@ def start_job(m: Any, t: Tables, tr: Any, s: int, kind: int, ticks: int, cell: i
     m[s + S_JOB_CELL] = cell
     m[s + S_JOB_END] = now + ticks
     if tr is not None:
-        step = m[cell + E_META] >> 3 if cell >= 0 else m[s + S_BEGUN] - 1
+        step = m[cell + E_META] >> 3 if cell >= 0 else job_step(m, s, kind)
         key, key_rank = now * t.grid, rank(DECIDE, m[s + S_PART], START, 0)
         record(m, t, tr, key, key_rank, cell, step, kind, why, why_rank)
         m[s + S_START], m[s + S_START_RANK] = key, key_rank
@@ -295,7 +302,7 @@ def end_job(m: Any, t: Tables, tr: Any, s: int) -> None:
     if tr is not None:
         part = m[s + S_PART]
         key, key_rank = tick * t.grid, rank(LAND, part, END, 0)
-        step = m[s + S_BEGUN] - 1
+        step = job_step(m, s, m[s + S_JOB])
         if cell >= 0:
             step = m[cell + E_META] >> 3
         elif cell < -1:  # a sent packet: its name was kept

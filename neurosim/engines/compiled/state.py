@@ -50,9 +50,10 @@ def grid_of(image: Image) -> int:
     durations = [
         image.clock_period[:parts], image.clock_phase[:parts], image.ch_latency, image.ch_cycle,
         image.ch_credit_delay, image.receive_ticks, image.send_ticks, image.update_ticks,
-        image.wake_ticks, image.row_ticks, np.array([image.host_send_ticks])]
+        image.wake_ticks, image.row_ticks, np.array([image.host_send_ticks]),
+        np.array([image.decode_base_ticks, image.decode_event_ticks])]
     if not image.n_hosts:
-        durations.pop()
+        del durations[-2:]
     return max(1, int(np.gcd.reduce([np.gcd.reduce(x, axis=None) for x in durations if x.size])))
 
 
@@ -100,7 +101,12 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
         ("clock", image.sync_part + 1, 2),
         ("wheel", slots, constants["words"]), ("occupied", max(1, slots // 64), 1),
         ("batch", 2, im.BATCHES), ("histogram", 1, im.HISTOGRAM_BINS),
-        ("host_received", image.steps, 1), ("step_offer", image.steps, 1),
+        ("host_received", image.steps, 1), ("host_count", image.steps, 1),
+        ("host_events", image.steps, 1), ("host_done", image.steps, 3),
+        ("host_best", 1, 1 + 2 * image.candidates), ("entering", image.output_units, 2),
+        ("step_row", image.steps, 1), ("step_offer", image.steps, 1),
+        ("best", image.n_cores * image.n_sums if image.decode == im.DECODE_CHIP else 0,
+         constants["best_entry"]),
         ("step_deliver", image.steps, 1), ("step_layer", image.steps, image.n_layers),
         ("layer_events", image.n_layers, 1), ("layer_updates", image.n_layers, 1),
         ("branch", len(image.br_channel), 1),
@@ -162,22 +168,23 @@ def grow_reports(state: State) -> None:
 
 def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
     ends = image.n_cores + image.n_hosts
-    host_inputs = (image.inputs.shape[1] + 1) * image.n_hosts
+    host_inputs = (len(image.input_tree) + 1) * image.n_hosts
     channels = len(image.ch_owner)
     # Deliveries that a busy core looks at only when it has time.
     waiting = int((image.core_fifo + image.ch_latency[image.core_channel]
                    // image.ch_cycle[image.core_channel] + 2).sum())
+    sends = 3 + (image.candidates if image.decode == im.DECODE_CHIP else 0)
     return {
         "grid": grid, "n_vcs": image.n_vcs, "words": (image.sync_part + 64) // 64,
         "n_routers": image.n_routers, "first_source": image.first_source,
         "first_host": image.first_host, "sync_part": image.sync_part, "n_sums": image.n_sums,
-        "sum_bank": im.SUMS_PER_UNIT * len(image.unit_column),
+        "sum_bank": im.SUMS_PER_UNIT * len(image.unit_kind),
         "widest_period": int(image.clock_period[: image.sync_part].max()) // grid,
         "mixed": int(len(np.unique(image.ch_width)) * len(np.unique(image.ch_cycle)) > 1),
         "careful": int(careful), "far": int(image.n_routers > _NEAR_ROUTERS), "records": 0,
         "reports": 4 * ends + 16,
-        "cell_margin": channels + 3 * image.n_cores + image.n_sources + host_inputs + 1,
-        "record_margin": 3 * channels + 10 * ends + 3 * image.n_sources + host_inputs
+        "cell_margin": channels + sends * image.n_cores + image.n_sources + host_inputs + 1,
+        "record_margin": 3 * channels + (7 + sends) * ends + 3 * image.n_sources + host_inputs
         + waiting + 64,
         "report_margin": ends, "sync": image.sync, "steps": image.steps,
         "supersteps": image.supersteps, "superstep_period": image.superstep_period,
@@ -186,8 +193,18 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "end_tick": image.end_tick if image.end_tick >= 0 else NEVER,
         "n_layers": image.n_layers, "window": image.window,
         "closed_loop": int(image.closed_loop), "host_markers": image.host_n_markers,
-        "host_marker_tree": image.host_marker_tree, "n_inputs": image.inputs.shape[1],
-        "columns": len(image.unit_column),
+        "host_marker_tree": image.host_marker_tree, "n_inputs": len(image.input_tree),
+        "input_width": image.input_width, "input_columns": image.inputs.shape[1],
+        "n_units": len(image.unit_kind), "columns": image.output_columns,
+        "lookup_rows": image.lookup.shape[0], "lookup_columns": image.lookup.shape[1],
+        "streams": image.streams, "decode": image.decode,
+        "decode_base": image.decode_base_ticks // grid,
+        "decode_event": image.decode_event_ticks // grid,
+        "decoder_levels": image.decoder_levels, "vocabulary": image.vocabulary,
+        "choice": image.choice, "choice_seed": image.choice_seed,
+        "candidates": image.candidates, "best_entry": at.B_LIST + 1 + 2 * image.candidates,
+        "host_results": image.host_n_results, "record_logits": int(image.record_logits),
+        "temperature": float(image.temperature),
         "output_units": image.output_units, "replay_rows": max(1, len(image.replay)),
         "record_outputs": int(image.record_outputs), "record_host": int(image.record_host),
         "warmup": image.traffic_warmup_tick,
@@ -255,13 +272,18 @@ def _data(image: Image, counters: im.Counters, grid: int) -> Data:
     return Data(
         routes=_own(routes.T, np.uint8), rows=rows.astype(np.int32).reshape(-1),
         synapses=_synapses(image),
-        h=np.zeros(len(image.unit_column)), unit_bias=_own(image.unit_bias, np.float64),
+        h=np.zeros(len(image.unit_kind) * image.streams),
+        unit_bias=_own(image.unit_bias, np.float64),
         unit_always=_own(image.unit_always, np.int64), replay=_own(image.replay, np.float32),
-        inputs=_own(image.inputs, np.float32), outputs=counters.outputs,
-        host_values=counters.host_values,
+        lookup=_own(image.lookup, np.float32), inputs=_own(image.inputs, np.float32),
+        outputs=counters.outputs, host_values=counters.host_values,
+        decoder_weight=_own(image.decoder_weight, np.float32),
+        decoder_bias=_own(image.decoder_bias, np.float64),
+        host_results=np.zeros(2 * image.host_n_results * image.steps, np.int64),
+        chosen=counters.chosen, step_decided=counters.step_decided, logits=counters.logits,
         **{name: _own(getattr(image, name), np.int64) for name in (
-            "unit_layer", "unit_column", "unit_kind", "unit_tree", "unit_offset", "input_tree",
-            "input_offset")},
+            "unit_layer", "unit_column", "unit_kind", "unit_tree", "unit_offset", "unit_levels",
+            "input_row", "input_tree", "input_offset")},
         **{name: _own(getattr(image, name), np.float64) for name in (
             "unit_threshold", "unit_reset", "unit_zoneout")})
 

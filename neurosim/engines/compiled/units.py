@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from neurosim import rules
@@ -9,8 +10,13 @@ from neurosim.engines.compiled.common import (
     free_cell,
     rank,
 )
+from neurosim.engines.compiled.decoder import insert, offered_score, results_of, send_results
 from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
+    B_LIST,
+    B_UPDATED,
+    E_META,
+    E_OFFSET,
     E_VALUE,
     H_LAST,
     H_OVERFLOW,
@@ -23,6 +29,7 @@ from neurosim.engines.compiled.layout import (
     S_JOB_END,
     S_MARKER_TREE,
     S_PART,
+    S_RESULT_TREE,
     S_ROW,
     S_SYNAPTIC,
     S_UNIT,
@@ -37,12 +44,16 @@ from neurosim.image import (
     ACK,
     EVENT,
     MARKER,
+    ROW_CURRENT,
+    ROW_DECODER,
     SUM_G_INPUT,
     SUM_G_RECURRENT,
     SUM_R,
     SUM_Z,
     SUMS_PER_UNIT,
     SYNC_DATAFLOW,
+    UNIT_LOGIT,
+    UNIT_LOOKUP,
     UNIT_REPLAY,
 )
 from neurosim.trace import END, LAND
@@ -55,9 +66,14 @@ def accumulated(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
     first, count = int(d.rows[row]), int(d.rows[row + 1])
     sums = t.sums + t.sum_bank * m[s + S_BANK]
     value = float_of(m[cell + E_VALUE])
+    if d.rows[row + 3] == ROW_DECODER:
+        value = rules.round_event(value, t.decoder_levels)
+    current = currents_of(m, t, cell) if d.rows[row + 3] == ROW_CURRENT else NONE
     for synapse in range(first, first + count):
         packed = d.synapses[synapse]
         target = packed >> 32
+        if current >= 0:
+            value = float(d.inputs[current + synapse - first])
         total = m[sums + target] + rules.product(single_of(packed), value)
         if -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
             m[sums + target] = total
@@ -67,8 +83,15 @@ def accumulated(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
             m[H_LAST] = m[s + S_JOB_END]
     m[s + S_SYNAPTIC + d.rows[row + 3]] += count
     m[s + S_FETCHED] = NONE
-    consumed(m, s, EVENT)
+    consumed(m, s, m[cell + E_META] & 7)
     free_cell(m, cell)
+
+
+@inline
+def currents_of(m: Any, t: Tables, cell: int) -> int:
+    """Index of the first value that a packet of input currents carries."""
+    row = m[t.step_row + (m[cell + E_META] >> 3)]
+    return row * t.input_columns + m[cell + E_OFFSET] * t.input_width
 
 
 @jit
@@ -80,9 +103,9 @@ def updated(m: Any, t: Tables, d: Any, tr: Any, s: int, tick: int) -> None:
         key_rank = rank(LAND, m[s + S_PART], END, 0)
     m[s + S_UNIT] += 1
     layer = d.unit_layer[unit]
-    y = new_output(m, t, d, token, unit)
+    y = new_output(m, t, d, s, token, unit)
     m[t.layer_updates + layer] += 1
-    if t.record_outputs != 0:
+    if t.record_outputs != 0 and d.unit_kind[unit] <= UNIT_REPLAY:
         d.outputs[token * t.columns + d.unit_column[unit]] = y
     if y != 0.0:
         m[t.layer_events + layer] += 1
@@ -93,17 +116,18 @@ def updated(m: Any, t: Tables, d: Any, tr: Any, s: int, tick: int) -> None:
         return
     done = t.step_layer + token * t.n_layers + layer
     m[done] = max(m[done], key)
-    if t.sync == SYNC_DATAFLOW:
-        if m[s + S_MARKER_TREE] >= 0:
-            offer(m, t, tr, s, LAND, 1, MARKER, m[s + S_MARKER_TREE], token, 0.0, 0, tick, key,
-                  key_rank)
-        if m[s + S_ACK_TREE] >= 0:
-            offer(m, t, tr, s, LAND, 2, ACK, m[s + S_ACK_TREE], token, 0.0, 0, tick, key,
-                  key_rank)
+    if t.sync == SYNC_DATAFLOW and m[s + S_MARKER_TREE] >= 0:
+        offer(m, t, tr, s, LAND, 1, MARKER, m[s + S_MARKER_TREE], token, 0.0, 0, tick, key,
+              key_rank)
+    if m[s + S_RESULT_TREE] >= 0:
+        m[results_of(t, s, token % t.n_sums) + B_UPDATED] = 1
+        send_results(m, t, tr, s, token, tick, key, key_rank)
+    elif t.sync == SYNC_DATAFLOW and m[s + S_ACK_TREE] >= 0:
+        offer(m, t, tr, s, LAND, 2, ACK, m[s + S_ACK_TREE], token, 0.0, 0, tick, key, key_rank)
 
 
 @jit
-def new_output(m: Any, t: Tables, d: Any, token: int, unit: int) -> float:
+def new_output(m: Any, t: Tables, d: Any, s: int, token: int, unit: int) -> float:
     """Equations of the layer kind; the unit's gate sums of this step are read and cleared."""
     base = t.sums + t.sum_bank * (token % t.n_sums) + SUMS_PER_UNIT * unit
     bias = SUMS_PER_UNIT * unit
@@ -113,15 +137,28 @@ def new_output(m: Any, t: Tables, d: Any, token: int, unit: int) -> float:
     q = m[base + SUM_G_RECURRENT] / rules.SUM_SCALE + d.unit_bias[bias + SUM_G_RECURRENT]
     for k in range(SUMS_PER_UNIT):
         m[base + k] = 0
-    if d.unit_kind[unit] == UNIT_REPLAY:
-        return float(d.replay[token % t.replay_rows * t.columns + d.unit_column[unit]])
-    h = d.h[unit]
-    if t.window > 0 and token % t.window == 0:
+    kind, column = d.unit_kind[unit], d.unit_column[unit]
+    stream, own = token % t.streams, token // t.streams
+    if kind == UNIT_REPLAY:
+        return float(d.replay[token % t.replay_rows * t.columns + column])
+    if kind == UNIT_LOOKUP:  # its sum is the token's row, plus 1
+        table_row = int(math.floor(z)) - 1
+        if 0 <= table_row < t.lookup_rows:
+            return float(d.lookup[table_row * t.lookup_columns + column])
+        return 0.0
+    if kind == UNIT_LOGIT:
+        if t.record_logits != 0:
+            d.logits[token * t.vocabulary + column] = z
+        insert(m, results_of(t, s, token % t.n_sums) + B_LIST, t.candidates,
+               offered_score(t, z, column, token), column)
+        return 0.0
+    h = d.h[unit * t.streams + stream]
+    if t.window > 0 and own % t.window == 0:
         h = 0.0
     c = rules.egru_candidate(z, r, g, q, h, d.unit_zoneout[unit])
     fires = d.unit_always[unit] != 0 or c > d.unit_threshold[unit]
-    d.h[unit] = c - d.unit_reset[unit] if fires else c
-    return rules.round_output(c) if fires else 0.0
+    d.h[unit * t.streams + stream] = c - d.unit_reset[unit] if fires else c
+    return rules.round_event(c, d.unit_levels[unit]) if fires else 0.0
 
 
 

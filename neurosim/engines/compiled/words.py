@@ -73,6 +73,16 @@ def words_of(typingctx: Any, array: Any) -> Any:
 
 
 @intrinsic
+def words_at(typingctx: Any, words: Any, index: Any) -> Any:
+    """The address of the element ``index``."""
+
+    def code(context: Any, builder: Any, signature: Any, args: Any) -> Any:
+        return builder.gep(args[0], [args[1]])
+
+    return words(words, types.int64), code
+
+
+@intrinsic
 def lowest_bit(typingctx: Any, word: Any) -> Any:
     """Number of the lowest set bit of a non-zero int64."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
@@ -10,6 +11,7 @@ import simpy
 
 from neurosim import image as im
 from neurosim import rules
+from neurosim.engines.reference.decoder import Results, offered_score
 from neurosim.engines.reference.machine import Key, Machine, Packet
 from neurosim.engines.reference.stage import Stage
 from neurosim.trace import CREDIT, DELIVER, DROPPED, LAND, NO_CAUSE
@@ -39,9 +41,11 @@ class Core(Stage):
         self.next_unit = self.end_unit  # nothing to update
         n = self.end_unit - self.first_unit
         self.sums = [[0] * (im.SUMS_PER_UNIT * n) for _ in range(image.n_sums)]
-        self.h = [0.0] * n
+        self.h = [[0.0] * image.streams for _ in range(n)]
         self.markers = [0] * image.n_sums
-        self.markers[0] = int(image.n_markers[c, 1])  # nothing recurs into the first step
+        for step in range(image.streams):  # nothing recurs into the first step of a stream
+            self.markers[step] = int(image.n_markers[c, 1])
+        self.results = Results(image, c)
         self.asleep, self.stalled_since = True, -1
         self.step_at, self.step_key = 0, NO_CAUSE
 
@@ -69,7 +73,7 @@ class Core(Stage):
         ticks = int(self.image.receive_ticks[self.index, packet.kind])
         cause = max((head.ready, head.key), (self.idle_since, self.last_end))[1]
         key = self.start_job(im.RECEIVE, ticks, packet, cause,
-                             lambda _: self.received(packet, head.entry, bank))
+                             lambda key: self.received(packet, head.entry, bank, key))
         if self.policy == im.STALL:
             self.return_credit(key)
         return True
@@ -105,20 +109,24 @@ class Core(Stage):
                 self.stalled_since = self.now
         else:
             self.asleep = True
-            if not self.fifo:
+            if not self.fifo and not self.owes_results():
                 self.report()
         return True
 
     # --- what the jobs do when they end
 
-    def received(self, packet: Packet, entry: int, bank: int) -> None:
-        if packet.kind == im.EVENT:
+    def received(self, packet: Packet, entry: int, bank: int, cause: Key) -> None:
+        if packet.kind in (im.EVENT, im.CURRENT):
             row = entry + packet.offset
             if self.image.row_ptr[row] < self.image.row_ptr[row + 1]:
                 self.row = (packet, row, bank)
                 return
         elif packet.kind == im.MARKER:
             self.markers[bank] += 1
+        elif packet.kind == im.RESULT:
+            self.results.received[bank] += 1
+            self.results.offer(bank, packet.value, packet.offset)
+            self.send_results(packet.step, cause)
         else:
             self.acknowledged(packet, entry)
         self.consumed(packet.kind)
@@ -128,15 +136,28 @@ class Core(Stage):
         begin, end = int(image.row_ptr[row]), int(image.row_ptr[row + 1])
         base = im.SUMS_PER_UNIT * self.first_unit
         targets, weights = image.syn_target[begin:end], image.syn_weight[begin:end]
-        for target, weight in zip(targets.tolist(), weights.tolist(), strict=True):
-            total = sums[target - base] + rules.product(weight, packet.value)
+        values = self.entering(packet, row, end - begin)
+        for target, weight, value in zip(targets.tolist(), weights.tolist(), values, strict=True):
+            total = sums[target - base] + rules.product(weight, value)
             if not -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
                 self.machine.overflow(target // im.SUMS_PER_UNIT)
                 continue
             sums[target - base] = total
         self.counters.synaptic_ops[self.index, image.row_class[row]] += end - begin
         self.row = None
-        self.consumed(im.EVENT)
+        self.consumed(packet.kind)
+
+    def entering(self, packet: Packet, row: int, count: int) -> list[float]:
+        """The values that a row's synapses multiply: the event's, but of a packet of input
+        currents one each; a decoder may round it first."""
+        image, value = self.image, packet.value
+        if packet.kind == im.CURRENT:
+            first = packet.offset * image.input_width
+            values = image.inputs[self.machine.step_row[packet.step]]
+            return [float(v) for v in values[first: first + count]]
+        if image.row_class[row] == im.ROW_DECODER:
+            value = rules.round_event(value, image.decoder_levels)
+        return [value] * count
 
     def updated(self, cause: Key) -> None:
         """The update job of a unit is over: new state, and an event if it fired."""
@@ -145,7 +166,7 @@ class Core(Stage):
         layer = int(self.image.unit_layer[unit])
         y = self.new_output(token, unit)
         self.counters.layer_updates[layer] += 1
-        if self.image.record_outputs:
+        if self.image.record_outputs and self.image.unit_kind[unit] <= im.UNIT_REPLAY:
             self.counters.outputs[token, self.image.unit_column[unit]] = y
         if y != 0.0:
             self.counters.layer_events[layer] += 1
@@ -162,23 +183,60 @@ class Core(Stage):
         s = [bank[base + k] / rules.SUM_SCALE + float(image.unit_bias[unit, k])
              for k in range(im.SUMS_PER_UNIT)]
         bank[base: base + im.SUMS_PER_UNIT] = [0] * im.SUMS_PER_UNIT
-        if image.unit_kind[unit] == im.UNIT_REPLAY:
-            return float(image.replay[token % len(image.replay), image.unit_column[unit]])
-        h = 0.0 if image.window > 0 and token % image.window == 0 else self.h[local]
+        kind, column = int(image.unit_kind[unit]), int(image.unit_column[unit])
+        stream, own = token % image.streams, token // image.streams
+        if kind == im.UNIT_REPLAY:
+            return float(image.replay[token % len(image.replay), column])
+        if kind == im.UNIT_LOOKUP:  # its sum is the token's row, plus 1
+            row = math.floor(s[im.SUM_Z]) - 1
+            return float(image.lookup[row, column]) if 0 <= row < len(image.lookup) else 0.0
+        if kind == im.UNIT_LOGIT:
+            return self.logit(token, column, s[im.SUM_Z])
+        h = 0.0 if image.window > 0 and own % image.window == 0 else self.h[local][stream]
         c = rules.egru_candidate(s[im.SUM_Z], s[im.SUM_R], s[im.SUM_G_INPUT],
                                  s[im.SUM_G_RECURRENT], h, float(image.unit_zoneout[unit]))
         fires = bool(image.unit_always[unit]) or c > image.unit_threshold[unit]
-        self.h[local] = c - float(image.unit_reset[unit]) if fires else c
-        return rules.round_output(c) if fires else 0.0
+        self.h[local][stream] = c - float(image.unit_reset[unit]) if fires else c
+        return rules.round_event(c, int(image.unit_levels[unit])) if fires else 0.0
+
+    def logit(self, token: int, word: int, logit: float) -> float:
+        """A word of the decoder is compared with the best; it sends no event."""
+        if self.image.record_logits:
+            self.counters.logits[token, word] = logit
+        self.results.offer(token % self.image.n_sums,
+                           offered_score(self.image, logit, word, token), word)
+        return 0.0
 
     def step_done(self, token: int, layer: int, cause: Key) -> None:
         done = self.counters.step_layer
         done[token, layer] = max(int(done[token, layer]), self.now)
-        if self.image.sync == im.SYNC_DATAFLOW:
-            for port, kind, tree in ((1, im.MARKER, int(self.image.marker_tree[self.index])),
-                                     (2, im.ACK, int(self.image.ack_tree[self.index]))):
-                if tree >= 0:
-                    self.offer(LAND, port, kind, tree, token, 0.0, 0, cause)
+        self.tell(1, im.MARKER, int(self.image.marker_tree[self.index]), token, cause)
+        if self.results.tree >= 0:
+            self.results.updated[token % self.image.n_sums] = True
+            self.send_results(token, cause)
+        else:
+            self.tell(2, im.ACK, int(self.image.ack_tree[self.index]), token, cause)
+
+    def tell(self, port: int, kind: int, tree: int, token: int, cause: Key) -> None:
+        """Dataflow: a marker after a step's events, an acknowledgement of a finished step."""
+        if self.image.sync == im.SYNC_DATAFLOW and tree >= 0:
+            self.offer(LAND, port, kind, tree, token, 0.0, 0, cause)
+
+    def send_results(self, token: int, cause: Key) -> None:
+        """A decoder core sends its best words of a step, and has finished it, when its own words
+        are updated and its children's results are in."""
+        best = self.results.take(token % self.image.n_sums)
+        if best is None:
+            return
+        for i, (value, word) in enumerate(best):
+            self.offer(LAND, 3 + i, im.RESULT, self.results.tree, token, value, word, cause)
+        self.tell(2, im.ACK, int(self.image.ack_tree[self.index]), token, cause)
+
+    def owes_results(self) -> bool:
+        return self.results.tree >= 0 and self.results.sent < self.begun
+
+    def finished(self) -> bool:
+        return super().finished() and not self.owes_results()
 
     # --- steps
 
@@ -205,13 +263,15 @@ class Core(Stage):
         if packet.kind == im.ACK:
             return 0
         delay = head.entry
-        if packet.kind == im.EVENT:
+        if packet.kind in (im.EVENT, im.CURRENT):
             row_class = self.image.row_class[head.entry + packet.offset]
             delay = 1 if row_class == im.ROW_RECURRENT else 0
-        step = packet.step + delay
+        streams = self.image.streams
+        step = packet.step + delay * streams
         if self.image.sync == im.SYNC_TICK:
-            self.counters.late_events += step != self.begun
-            step = self.begun
+            open_ = self.begun + delay * (streams - 1)
+            self.counters.late_events += step != open_
+            step = open_
         return step % self.image.n_sums
 
     # --- landings

@@ -1,4 +1,4 @@
-"""The ends of the machine: the host, and traffic sources that are sinks as well."""
+"""Traffic sources, which are sinks as well."""
 
 from __future__ import annotations
 
@@ -11,76 +11,7 @@ import simpy
 from neurosim import image as im
 from neurosim import rules
 from neurosim.engines.reference.machine import Key, Machine, Packet, Part
-from neurosim.engines.reference.stage import Stage
 from neurosim.trace import ARRIVE, DECIDE, DELIVER, INJECT, LAND, NO_CAUSE, OFFER
-
-
-class Host(Stage):
-    """Stage 0: sends the inputs of a token in ascending order, then a marker; receives the last
-    layer's events.  It takes in whatever its link brings."""
-
-    def __init__(self, machine: Machine, number: int) -> None:
-        super().__init__(machine, number, 0, (machine.image.host_n_acks, 0))
-        self.markers = [0] * self.image.steps
-
-    def run(self) -> Generator[simpy.Event, Any, None]:
-        while True:
-            yield self.doorbell
-            if self.job is None:
-                self.begin()
-                if self.can_send():
-                    self.start_send(self.image.host_send_ticks)
-                elif not self.queue:
-                    self.report()
-
-    def working(self) -> bool:
-        return bool(self.queue) or self.job is not None
-
-    def work_on(self, token: int, cause: Key) -> None:
-        """Offer the token's non-zero inputs."""
-        image = self.image
-        self.counters.step_offer[token] = self.now
-        x = image.inputs[token]
-        for i in range(len(x)):
-            if x[i] != 0.0 and image.input_tree[i] >= 0:
-                self.offer(DECIDE, i, im.EVENT, int(image.input_tree[i]), token, float(x[i]),
-                           int(image.input_offset[i]), cause)
-        if image.sync == im.SYNC_DATAFLOW and image.host_marker_tree >= 0:
-            self.offer(DECIDE, len(x), im.MARKER, image.host_marker_tree, token, 0.0, 0, cause)
-
-    def complete(self, step: int) -> bool:
-        """Closed loop: the token before must be out of the machine."""
-        before_is_out = step == 0 or self.markers[step - 1] >= self.image.host_n_markers
-        return (before_is_out or not self.image.closed_loop) and super().complete(step)
-
-    def offer(self, phase: int, port: int, kind: int, tree: int, step: int, value: float,
-              offset: int, cause: Key) -> None:
-        self.counters.host_sent += 1
-        super().offer(phase, port, kind, tree, step, value, offset, cause)
-
-    def deliver(self, packet: Packet, entry: int, cause: Key) -> None:
-        """A packet left the machine."""
-        key = self.record(LAND, DELIVER, 0, packet, packet.step, packet.kind, cause)
-        self.idle_since, self.last_end = self.now, max(self.last_end, key)
-        if packet.kind == im.ACK:
-            self.acknowledged(packet, entry)
-        else:
-            last = self.counters.step_deliver
-            last[packet.step] = max(int(last[packet.step]), self.now)
-            if packet.kind == im.MARKER:
-                self.markers[packet.step] += 1
-            elif self.image.record_host:
-                columns = len(self.image.unit_column) - self.image.output_units
-                column = int(self.image.unit_column[entry + packet.offset]) - columns
-                self.counters.host_values[packet.step, column] = packet.value
-        self.consumed(packet.kind)
-        self.reported = False
-        self.machine.happened()
-        self.ask(self.now)
-
-    def waits_for(self) -> Iterator[tuple[int, int]]:
-        if self.queue and not self.can_send():
-            yield self.number, int(self.image.ch_part[self.channel])
 
 
 class Source(Part):

@@ -22,6 +22,7 @@ from neurosim.engines.outcome import (
     OVERFLOW,
     STOPPED,
     STUCK,
+    Chosen,
     Outcome,
     Sink,
     Watcher,
@@ -111,9 +112,10 @@ class Machine:
     """All parts of an Image, the clock, the counters and the trace."""
 
     def __init__(self, image: Image, want_trace: bool, shuffle: int | None,
-                 sink: Sink | None = None) -> None:
+                 sink: Sink | None = None, chosen: Chosen | None = None) -> None:
         from neurosim.engines.reference.core import Core
-        from neurosim.engines.reference.ends import Host, Source
+        from neurosim.engines.reference.ends import Source
+        from neurosim.engines.reference.host import Host
         from neurosim.engines.reference.router import Router
         from neurosim.engines.reference.synchroniser import Synchroniser
 
@@ -121,6 +123,8 @@ class Machine:
         self.counters = Counters.empty(image)
         self.records: list[tuple[int, ...]] | None = [] if want_trace or sink else None
         self.sink = sink
+        self.chosen = chosen
+        self.step_row = [-1] * image.steps  # row of inputs that entered on each step
         self.overflow_unit = -1
         self.interrupted = False
         self.last_tick = image.end_tick  # stop after it; -1: when nothing is left to do
@@ -170,6 +174,11 @@ class Machine:
         """Simulated time extends to the last thing that did something."""
         self.counters.end_tick = max(self.counters.end_tick, int(self.env.now))
 
+    def decided(self, step: int, token: int) -> None:
+        """The host has chosen the token that follows a step."""
+        if self.chosen is not None:
+            self.chosen(step, token)
+
     def overflow(self, unit: int) -> None:
         """A gate sum left its range.  The run ends with this tick, which is simulated in full, so
         that the order of parts does not show; of several units the lowest is named."""
@@ -208,6 +217,7 @@ def run(
     shuffle: int | None = None,
     progress: Watcher | None = None,
     sink: Sink | None = None,
+    chosen: Chosen | None = None,
 ) -> Outcome:
     """Simulate ``image`` to its end.
 
@@ -216,8 +226,9 @@ def run(
         shuffle: seed that permutes the order of parts and of process creation; changes nothing.
         progress: called now and then; ends the run when it returns True.
         sink: takes the records, in blocks, while the run goes on; then none are kept.
+        chosen: called with (step, token) of every token that is chosen, in order.
     """
-    machine = Machine(image, want_trace, shuffle, sink)
+    machine = Machine(image, want_trace, shuffle, sink, chosen)
     if image.sync == SYNC_TICK:
         for part in machine.parts[image.first_core: image.sync_part]:
             part.schedule_timers()

@@ -29,6 +29,7 @@ class Stage(Part):
         self.sync_at, self.sync_key = 0, NO_CAUSE
         self.job: int | None = None
         self.idle_since, self.last_end = 0, NO_CAUSE
+        self.job_end: tuple[int, Key] = (0, NO_CAUSE)
         self.queue: deque[Packet] = deque()
         self.sequence = 0
         self.channel = image.injection_channel(number)
@@ -59,10 +60,14 @@ class Stage(Part):
             self.reported = False
             token = rules.token_at(self.superstep, self.stage, self.image.superstep_period,
                                    self.image.steps)
-            if token >= 0:
-                self.begin_token(token)
+            self.open_superstep(token)
         if self.can_begin():
             self.ask(self.now + 1)
+
+    def open_superstep(self, token: int) -> None:
+        """A superstep has begun, in which the stage works on ``token`` (-1: nothing)."""
+        if token >= 0:
+            self.begin_token(token)
 
     def can_begin(self) -> bool:
         if self.working():
@@ -78,9 +83,10 @@ class Stage(Part):
         self.work_on(token, key)
 
     def complete(self, step: int) -> bool:
-        """Dataflow: every receiver has finished step + delay - banks."""
+        """Dataflow: every receiver has finished step + delay - banks; the delay of a recurrent
+        receiver is the number of streams."""
         for delay in (0, 1):
-            freed = step + delay - self.image.n_sums
+            freed = step + delay * self.image.streams - self.image.n_sums
             if freed >= 0 and self.acks[delay][freed % len(self.acks[0])] < self.n_acks[delay]:
                 return False
         return True
@@ -88,7 +94,7 @@ class Stage(Part):
     def clear(self, step: int) -> None:
         """The acknowledgements that let ``step`` begin are used up."""
         for delay in (0, 1):
-            freed = step + delay - self.image.n_sums
+            freed = step + delay * self.image.streams - self.image.n_sums
             if freed >= 0:
                 self.acks[delay][freed % len(self.acks[0])] = 0
 
@@ -208,18 +214,22 @@ class Stage(Part):
                   effect: Callable[[Key], None]) -> Key:
         """Occupy the part for ``ticks``; ``effect(key of END)`` happens when the job ends."""
         self.job = kind
-        step = packet.step if packet else self.begun - 1
+        step = packet.step if packet else self.job_step()
         key = self.record(DECIDE, START, 0, packet, step, kind, cause)
         self.machine.due(self.now + ticks, LAND, self.number, END, 0,
                          lambda _: self.end_job(kind, packet, step, key, effect))
         return key
+
+    def job_step(self) -> int:
+        """The step of a job that is about no packet."""
+        return self.begun - 1
 
     def end_job(self, kind: int, packet: Packet | None, step: int, cause: Key,
                 effect: Callable[[Key], None]) -> None:
         self.job = None
         self.idle_since = self.now
         key = self.record(LAND, END, 0, packet, step, kind, cause)
-        self.last_end = max(self.last_end, key)
+        self.last_end, self.job_end = max(self.last_end, key), (self.now, key)
         effect(key)
         self.machine.happened()
         self.ask(self.now)
