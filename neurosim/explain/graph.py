@@ -109,6 +109,10 @@ def _jobs(r: Records, edges: _Edges) -> None:
     edges.add(r.delivery[receives], receives, READY)
     updates = starts[r.info[starts] == im.UPDATE]
     edges.add(previous(r.part, r.kind == trace.STEP)[updates], updates, NOTHING)
+    decodes = starts[r.info[starts] == im.DECODE]
+    edges.add(previous(r.part, (r.kind == trace.SYNC))[decodes], decodes, NOTHING)
+    if r.image.sync == im.SYNC_TICK:
+        edges.add(r.cause[decodes], decodes, CATCH_UP)
     sends = starts[r.info[starts] == im.SEND]
     edges.add(_offer_of(r)[r.packet[sends]], sends, NOTHING)
 
@@ -128,6 +132,8 @@ def _steps(r: Records, edges: _Edges) -> None:
     edges.add(previous(r.part, r.kind == trace.END)[steps], steps, NOTHING)
     member = r.part != r.image.sync_part
     edges.add(previous(r.part, (r.kind == trace.SYNC) & member)[steps], steps, NOTHING)
+    if r.image.decode != im.DECODE_NONE:
+        _decisions(r, edges, steps[r.part[steps] == r.image.first_host])
     # Traffic sources offer whatever happens.
     offers = np.flatnonzero((r.kind == trace.OFFER) & ~r.at_source)
     edges.add(r.cause[offers], offers, NOTHING)
@@ -137,17 +143,43 @@ def _steps(r: Records, edges: _Edges) -> None:
 
 def _host_waits(r: Records, edges: _Edges, steps: np.ndarray) -> None:
     """The host's step u waits for acknowledgements of step u - banks; in a closed loop also for
-    the markers of step u - 1."""
+    the markers of the step before of its stream."""
     image = r.image
-    waits = [(im.ACK, image.n_sums)] + ([(im.MARKER, 1)] if image.closed_loop else [])
-    at = np.full(image.steps, -1, np.int64)
-    at[r.step[steps]] = steps
+    waits = [(im.ACK, image.n_sums)] + (
+        [(im.MARKER, image.streams)] if image.closed_loop else [])
+    at = _by_step(r, steps)
     took = (r.part == image.first_host) & (r.kind == trace.DELIVER)
     for kind, behind in waits:
         index = np.flatnonzero(took & (r.info == kind))
         following = r.step[index] + behind
         inside = following < image.steps
         edges.add(index[inside], at[following[inside]], NOTHING)
+
+
+def _decisions(r: Records, edges: _Edges, steps: np.ndarray) -> None:
+    """The host decides a step after all its markers or results came; the next step of its stream
+    may wait for that."""
+    image = r.image
+    host = r.part == image.first_host
+    decode = host & (r.info == im.DECODE)
+    started = _by_step(r, np.flatnonzero(decode & (r.kind == trace.START)))
+    came = np.flatnonzero(host & (r.kind == trace.DELIVER)
+                          & np.isin(r.info, (im.MARKER, im.RESULT)))
+    edges.add(came, started[r.step[came]], NOTHING)
+    entered = _by_step(r, steps)
+    ends = np.flatnonzero(decode & (r.kind == trace.END))
+    following = r.step[ends] + image.streams
+    inside = following < image.steps
+    waits = (image.input_row < 0) | image.closed_loop
+    inside &= waits[np.minimum(following, image.steps - 1)]
+    edges.add(ends[inside], entered[following[inside]], NOTHING)
+
+
+def _by_step(r: Records, index: np.ndarray) -> np.ndarray:
+    """[T] the record among ``index`` of each step, or -1."""
+    at = np.full(r.image.steps, -1, np.int64)
+    at[r.step[index]] = index
+    return at
 
 
 def _travel(r: Records, edges: _Edges) -> None:

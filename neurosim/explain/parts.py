@@ -4,11 +4,12 @@ from __future__ import annotations
 
 # Parts, in the order in which a packet meets them.
 (HOST_SEND, HOST_LINK, LOCAL, PIPELINE, BUSY, ARBITRATION, QUEUE, CREDIT, SERIAL, WIRE, INPUT,
- RECEIVE, ACCUMULATE, UPDATE, SEND, WAKE, REPORT, BARRIER, TICK, EDGE, OFFERED) = range(21)
+ RECEIVE, ACCUMULATE, UPDATE, SEND, WAKE, REPORT, BARRIER, TICK, EDGE, OFFERED, DECODE) = range(22)
 NAMES = (
     "host sending", "host link", "local wire", "router pipeline", "output busy", "arbitration",
     "input queue", "credit", "serialisation", "link wire", "core input", "receive",
     "synaptic work", "update", "send", "wake", "report", "barrier", "tick", "clock edge", "offer",
+    "decoding",
 )
 #: What each part means, for tables and reports.
 MEANINGS = (
@@ -33,6 +34,7 @@ MEANINGS = (
     "wait for the global tick",
     "wait for the next clock edge",
     "between two offers of a traffic source",
+    "the host's decoder, or its choice among the candidates of decoder cores",
 )
 
 COMPUTE, MEMORY, TRAFFIC, SYNCHRONISATION, BALANCE = range(5)
@@ -41,7 +43,7 @@ CLASSES = ("compute", "memory", "traffic", "synchronisation", "balance")
 CLASS_OF = (
     TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC,
     TRAFFIC, TRAFFIC, COMPUTE, COMPUTE, TRAFFIC, COMPUTE, SYNCHRONISATION, SYNCHRONISATION,
-    SYNCHRONISATION, SYNCHRONISATION, TRAFFIC,
+    SYNCHRONISATION, SYNCHRONISATION, TRAFFIC, COMPUTE,
 )
 #: Parts that a core's own work consists of.
 CORE_WORK = (RECEIVE, ACCUMULATE, UPDATE, SEND, WAKE)

@@ -76,7 +76,8 @@ def step_ends(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """(step, record of its first offer, record of its completion) of every finished step.
 
     A step is complete with the host's last delivery for it or, if the host received nothing, with
-    the last update of the last layer: as ``latency_s`` counts it.
+    the last update of the last layer: as ``latency_s`` counts it.  Where the machine chooses a
+    token, the step is complete when it is decided.
     """
     image = records.image
     if image.sync == im.SYNC_NONE:
@@ -92,6 +93,9 @@ def step_ends(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     final &= (records.kind == trace.END) & (records.info == im.UPDATE)
     updated = _last_of(records, np.flatnonzero(final & (records.part >= image.first_core)))
     last = np.where(last >= 0, last, updated)
+    if image.decode != im.DECODE_NONE:
+        decided = host & (records.kind == trace.END) & (records.info == im.DECODE)
+        last = _last_of(records, np.flatnonzero(decided))
     done = np.flatnonzero((first >= 0) & (last >= first))
     return done, first[done], last[done]
 

@@ -45,7 +45,7 @@ class Records:
 
     @cached_property
     def packet_kind(self) -> np.ndarray:
-        """[packets] EVENT, MARKER, ACK, TRAFFIC or RESULT."""
+        """[packets] EVENT, MARKER, ACK, TRAFFIC, RESULT or CURRENT."""
         kinds = np.full(int(self.packet.max(initial=-1)) + 1, TRAFFIC, np.int64)
         offers = np.flatnonzero((self.kind == trace.OFFER) & ~self.at_source)
         kinds[self.packet[offers]] = self.info[offers]

@@ -70,7 +70,8 @@ def row_load(image: Image) -> np.ndarray:
 
 
 def _fixed(r: Records, ends: np.ndarray, image: Image) -> np.ndarray:
-    """Cost of receive, update and send jobs; 0 for rows."""
+    """Cost of receive, update and send jobs, and of the host's decision but for its events; 0 for
+    rows."""
     core = r.part[ends] - image.first_core
     at_core = core < image.n_cores
     core = np.where(at_core, core, 0)
@@ -85,6 +86,7 @@ def _fixed(r: Records, ends: np.ndarray, image: Image) -> np.ndarray:
     job = r.info[ends]
     result = np.where(job == im.SEND, np.maximum(sends, transfer), 0)
     result = np.where(job == im.UPDATE, image.update_ticks[core], result)
+    result = np.where(job == im.DECODE, image.decode_base_ticks, result)
     return np.where(job == im.RECEIVE, image.receive_ticks[core, kinds], result)
 
 

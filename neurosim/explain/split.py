@@ -96,11 +96,12 @@ def _jobs(s: _Split) -> None:
     """START to END: the job, and before it the waking of its core."""
     ends = s.kind == trace.END
     job = s.records.info[s.index]
-    names = np.array([parts.RECEIVE, parts.ACCUMULATE, parts.SEND, parts.UPDATE])
+    names = np.array([parts.RECEIVE, parts.ACCUMULATE, parts.SEND, parts.UPDATE, parts.DECODE])
     wakes = ends & s.core & ((job == im.RECEIVE) | (job == im.UPDATE))
     base = job_ticks(s.records, s.index[wakes], s.image)
     s.claim(wakes, 0, parts.WAKE, np.maximum(0, s.gap[wakes] - base))
-    s.rest(ends, 1, np.where(s.host[ends], parts.HOST_SEND, names[job[ends] % 4]))
+    sends = s.host[ends] & (job[ends] == im.SEND)
+    s.rest(ends, 1, np.where(sends, parts.HOST_SEND, names[job[ends]]))
 
 
 def job_ticks(records: Records, index: np.ndarray, image: Image) -> np.ndarray:

@@ -113,7 +113,7 @@ def _spread(graph: Graph, new: Image) -> np.ndarray:
     ends = np.flatnonzero((r.kind == trace.END) & (r.part < old.first_source))
     core = r.part[ends] - old.first_core
     kinds = r.packet_kind[np.maximum(r.packet[ends], 0)] if len(r.packet_kind) else core
-    event = (r.packet[ends] >= 0) & (kinds == im.EVENT)
+    event = (r.packet[ends] >= 0) & np.isin(kinds, (im.EVENT, im.CURRENT, im.RESULT))
     what = r.info[ends]
     units = _factors(old, new, np.diff(old.unit_ptr), np.diff(new.unit_ptr))
     received = _factors(old, new, _row_counts(old), _row_counts(new))

@@ -10,6 +10,7 @@ import numpy as np
 from neurosim.image import (
     ACK,
     BATCHES,
+    CURRENT,
     DEST_FIXED,
     DEST_HOTSPOT,
     EVENT,
@@ -23,7 +24,7 @@ from neurosim.image import (
 from neurosim.measure.facts import Facts
 
 _NAMES = {"events": EVENT, "markers": MARKER, "acknowledgements": ACK, "traffic": TRAFFIC,
-          "results": RESULT}
+          "results": RESULT, "currents": CURRENT}
 #: Two-sided confidence of the intervals.
 _CONFIDENCE = 0.95
 

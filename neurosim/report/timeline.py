@@ -37,7 +37,7 @@ _STEPS, _SYNC, _HOST, _TILE = 1, 2, 3, 4
 #: Names of one job or several, by a bit for each.
 _JOB_NAMES = [", ".join(job for bit, job in enumerate(im.JOBS) if kinds >> bit & 1)
               for kinds in range(1 << len(im.JOBS))]
-_KINDS = ("event", "marker", "acknowledgement", "traffic")
+_KINDS = ("event", "marker", "acknowledgement", "traffic", "result", "currents")
 # Sorts of events; at one time counters and steps come before slices, these before flows.
 _STEP_BEGIN, _FIFO, _LOAD, _BARRIER, _JOB, _GRANT, _FLOW, _STEP_END = range(8)
 
@@ -329,7 +329,8 @@ class _Timeline:
         image = self.image
         yield from _name(_STEPS, "steps", {1: "steps"})
         yield from _name(_SYNC, "synchroniser", {1: "barrier"})
-        yield from _name(_HOST, "host", {1: "host sends"})
+        decides = " and decides" if image.decode else ""
+        yield from _name(_HOST, "host", {1: f"host sends{decides}"})
         for router in range(image.n_routers):
             x, y = self.places.router_xy[router]
             threads: dict[int, str] = {}

@@ -19,6 +19,7 @@ from neurosim import image as im
 from neurosim.chip import Chip
 from neurosim.image import Image
 from neurosim.lower import SyncPlan, lower_network, lower_traffic
+from neurosim.network.machine import Choice, LanguagePlan, machine_network, machine_workload
 from neurosim.network.model import Layer, Network, Workload
 from tests.engines.machines import mesh, random_layer, spread
 
@@ -76,8 +77,10 @@ def chip(draw: Draw, policy: str, width: int, height: int, per_tile: int) -> Chi
     base = _base(width, height, per_tile, kind,
                  draw.choice((1, 1, 2) if kind == "mesh" else (2, 3)))
     flit = draw.choice((192, 64, 32))
-    bits = {kind: draw.integer(1, 100) for kind in ("event_bits", "marker_bits", "ack_bits")}
-    need = max(-(-b // flit) for b in bits.values())
+    bits = {kind: draw.integer(1, 100) for kind in (
+        "event_bits", "marker_bits", "ack_bits", "result_bits")}
+    currents = bits["event_bits"] - int(base.packet.payload_bits) + 4 * 32
+    need = max(-(-b // flit) for b in (*bits.values(), currents))
     noc = _with(
         base.noc, clock_hz=draw.choice((300, 200, 150, 333)) * MHZ, flit_bits=flit,
         pipeline_cycles=draw.integer(0, 3), link_cycles=draw.integer(1, 3),
@@ -108,8 +111,12 @@ def network(draw: Draw) -> Image:
     policy = "stall" if kind == "dataflow" else draw.choice(("stall", "stall", "drop", "overwrite"))
     sizes = [draw.integer(1, 6) for _ in range(draw.integer(1, 3))]
     cores_of_layer = [draw.integer(1, min(3, n)) for n in sizes]
+    ends = language(draw, kind, policy)
+    words = draw.integer(2, 9)
+    on_cores = {end: draw.integer(1, 3) for end in ("lookup", "decoder")}
+    total = sum(cores_of_layer) + sum(on_cores.values())
     width, height = draw.integer(1, 4), draw.integer(1, 4)
-    per_tile = max(draw.integer(1, 3), -(-sum(cores_of_layer) // (width * height)))
+    per_tile = max(draw.integer(1, 3), -(-total // (width * height)))
     device = chip(draw, policy, width, height, per_tile)
     seed = draw.integer(0, 2**31)
     rng = np.random.default_rng(seed)
@@ -119,7 +126,15 @@ def network(draw: Draw) -> Image:
     x = rng.normal(0, 1, (steps, inputs)) * (rng.random((steps, inputs)) < draw.choice((0.7, 0, 1)))
     if draw.integer(0, 39) == 0:
         x *= 1e6  # overflows a gate sum sooner or later
-    workload = Workload(x.astype(np.float32), window=draw.choice((0, 0, 1, 2)))
+    workload = Workload(x.astype(np.float32), window=draw.choice((0, 0, 1, 2)),
+                        streams=ends.streams)
+    if ends.decoder_on or ends.embedding_on == "chip" or draw.integer(0, 1):
+        model, workload = _with_words(draw, rng, model, workload, words, ends)
+    model, workload = machine_network(model, ends), machine_workload(model, workload, ends)
+    kinds = [layer.kind for layer in model.layers]
+    cores_of_layer = [
+        min(on_cores[kind], layer.units) if kind in on_cores else cores_of_layer.pop(0)
+        for kind, layer in zip(kinds, model.layers, strict=True)]
     places = rng.permutation(device.core_count).tolist()
     mapping = spread(model, places, cores_of_layer, draw.choice(("unit", "core")),
                      draw.choice((None, seed)))
@@ -130,7 +145,48 @@ def network(draw: Draw) -> Image:
                     closed_loop=draw.choice((False, True)))
     return lower_network(model, workload, device, mapping, plan,
                          record_outputs=draw.choice((True, False)),
-                         record_host=draw.choice((True, False)))
+                         record_host=draw.choice((True, False)), language=ends,
+                         record_logits=draw.choice((True, False)))
+
+
+def language(draw: Draw, sync: str, policy: str) -> LanguagePlan:
+    """Where a language model's ends are; for half of the machines nowhere."""
+    streams = draw.choice((1, 1, 1, 2, 3, 4))
+    if draw.integer(0, 1):
+        return LanguagePlan(streams=streams)
+    reduces = sync != "tick" and policy == "stall"
+    embedding = draw.choice(("host", "host", "chip"))
+    kind = draw.choice(("greedy", "sample", "top_k"))
+    choice = Choice(kind, draw.integer(1, 2) if kind == "top_k" else 1,
+                    draw.choice((0.5, 1.0, 2.0)), draw.integer(0, 99))
+    return LanguagePlan(
+        decoder_on=draw.choice(("host", "chip", "chip") if reduces else ("host",)),
+        gated=draw.choice((True, False)), decoder_precision=draw.choice(("fp32", "int8")),
+        reduction=draw.integer(1, 3), embedding_on=embedding,
+        input="packets" if embedding == "chip" else draw.choice(("packets", "currents")),
+        mode="score" if sync == "tick" else draw.choice(("score", "generate")),
+        streams=streams, choice=choice)
+
+
+def _with_words(draw: Draw, rng: np.random.Generator, model: Network, workload: Workload,
+                words: int, ends: LanguagePlan) -> tuple[Network, Workload]:
+    """The model with an embedding and a decoder, and tokens that enter."""
+    width, steps = model.layers[0].inputs, workload.steps + draw.integer(0, 3)
+    tied = draw.integer(0, 3) == 0
+    weight = rng.normal(0, 1, (words, model.layers[-1].units)).astype(np.float32)
+    if tied:
+        weight[:] = weight[0]
+    if draw.integer(0, 39) == 0:
+        weight *= np.float32(1e8)  # overflows a logit
+    levels = draw.choice((0, 0, 255, 3))
+    model = replace(
+        model, embedding=rng.normal(0, 1, (words, width)).astype(np.float32),
+        decoder_weight=weight, decoder_bias=None if tied else np.ones(words, np.float32),
+        layers=tuple(replace(layer, event_levels=levels) for layer in model.layers))
+    tokens = rng.integers(0, words, steps)
+    if ends.mode == "generate":
+        tokens[draw.integer(1, 2) * ends.streams:] = -1
+    return model, replace(workload, inputs=model.embedding, tokens=tokens, rows=tokens)
 
 
 def _layers(draw: Draw, rng: np.random.Generator, inputs: int, sizes: list[int]) -> Network:

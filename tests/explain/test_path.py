@@ -54,7 +54,9 @@ def only_edges_are_left(records: Records, seed: int) -> None:
     # A report leaves on its sender's clock; a stage behind several ticks catches up edge by edge.
     report = records.part[index] == records.image.sync_part
     part = np.where(report, records.part[cause], records.part[index])
-    behind = (records.kind[index] == trace.STEP) & (records.image.sync == im.SYNC_TICK)
+    behind = (records.kind[index] == trace.STEP) | (
+        (records.kind[index] == trace.START) & (records.info[index] == im.DECODE))
+    behind &= records.image.sync == im.SYNC_TICK
     edges = ((gaps.part == parts.EDGE) * gaps.ticks).sum(axis=1)
     assert ((edges < records.image.clock_period[part]) | (edges == 0) | behind).all(), seed
 
@@ -62,6 +64,8 @@ def only_edges_are_left(records: Records, seed: int) -> None:
 def same_steps_as_the_counters(counters: im.Counters, path: CriticalPath, seed: int) -> None:
     deliver, layer = counters.step_deliver, counters.step_layer
     end = np.where(deliver >= 0, deliver, layer[:, -1])
+    if (counters.step_decided >= 0).any():
+        end = counters.step_decided
     done = np.flatnonzero((counters.step_offer >= 0) & (end >= counters.step_offer))
     assert np.array_equal(path.step, done), seed
     assert np.array_equal(path.end, end[done]) and np.array_equal(
