@@ -18,11 +18,14 @@ class Units(NamedTuple):
 
     thr: [models, H] thresholds.  always: [models] 1.0 where every unit fires (with thr 0).
     support: [models] s of the surrogate derivative s * max(0, 1 - s * |c - thr|).
+    pull: [models, H] added to the gradient of c, times `reach`: the price of an event in the loss;
+    None: none, and nothing is computed for it.
     """
 
     thr: Tensor
     always: Tensor
     support: Tensor
+    pull: Tensor | None = None
 
 
 class Step(NamedTuple):
@@ -39,6 +42,15 @@ class Step(NamedTuple):
 def _fired(c: Tensor, units: Units) -> Tensor:
     above = (c > units.thr[:, None]).to(c.dtype)
     return torch.maximum(above, units.always[:, None, None].to(c.dtype))
+
+
+def reach(v: Tensor, support: Tensor) -> Tensor:
+    """How strongly an activity penalty acts at v = c - thr; any shape, ``support`` broadcast.
+
+    1 at the threshold; below it down to 0 where the surrogate derivative ends, at -1/s; above it
+    down to 1/2 at v = 1, which no c reaches, so that no unit that fires is out of reach.
+    """
+    return torch.clamp(1.0 - torch.where(v > 0.0, 0.5 * v, -support * v), min=0.0)
 
 
 def forward(a: Tensor, q: Tensor, bias: Tensor, recurrent_bias: Tensor, units: Units, h: Tensor,
@@ -73,6 +85,8 @@ def backward(dy: Tensor, dy_next: Tensor | None, dh: Tensor, kept: Step, c_befor
         dy = dy + dy_next
     slope = support * torch.clamp(1.0 - support * (c - thr).abs(), min=0.0) * (1.0 - always)
     dc = dy * (_fired(c, units) + c * slope) + dh * (1.0 - thr * slope)
+    if units.pull is not None:
+        dc = dc + units.pull[:, None] * reach(c - thr, support) * (1.0 - always)
     before = torch.zeros_like(c)
     if c_before is not None:
         before = c_before.to(c.dtype)

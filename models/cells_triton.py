@@ -46,8 +46,9 @@ def _forward(a, q, bias, rbias, thr, always, h, z, r, g, qg, c, y, sa, sq, s, sy
 
 
 @triton.jit
-def _backward(dy, dyn, dh, z, r, g, qg, c, cb, thr, always, support, da, dq, sdy, sdyn, s, sd,
-              size, N: tl.constexpr, FIRST: tl.constexpr, LAST: tl.constexpr, SIZE: tl.constexpr):
+def _backward(dy, dyn, dh, z, r, g, qg, c, cb, thr, always, support, pull, da, dq, sdy, sdyn, s,
+              sd, size, N: tl.constexpr, FIRST: tl.constexpr, LAST: tl.constexpr,
+              PULL: tl.constexpr, SIZE: tl.constexpr):
     m = tl.program_id(1)
     at = tl.program_id(0) * SIZE + tl.arange(0, SIZE)
     ok = at < size
@@ -68,6 +69,10 @@ def _backward(dy, dyn, dh, z, r, g, qg, c, cb, thr, always, support, da, dq, sdy
     e = tl.maximum(tl.where(cc > t, 1.0, 0.0), full)
     slope = (1.0 - full) * sup * tl.maximum(1.0 - sup * tl.abs(cc - t), 0.0)
     dc = d * (e + cc * slope) + dhh * (1.0 - t * slope)
+    if PULL:
+        v = cc - t
+        far = tl.maximum(1.0 - tl.where(v > 0.0, 0.5 * v, -sup * v), 0.0)
+        dc += tl.load(pull + m * N + j, ok, 0.0) * far * (1.0 - full)
     before = tl.zeros_like(cc)
     if not FIRST:
         before = tl.load(cb + kept, ok, 0.0)
@@ -102,8 +107,9 @@ def backward(dy: Tensor, dy_next: Tensor | None, dh: Tensor, kept: Step, c_befor
     models, batch, n = dh.shape
     size = batch * n
     after = dy if dy_next is None else dy_next
+    pull = units.thr if units.pull is None else units.pull
     _backward[(triton.cdiv(size, BLOCK), models)](
         dy, after, dh, kept.z, kept.r, kept.g, kept.qg, kept.c,
-        kept.c if c_before is None else c_before, units.thr, units.always, units.support, da, dq,
-        dy.stride(0), after.stride(0), kept.z.stride(0), da.stride(0), size, N=n,
-        FIRST=c_before is None, LAST=dy_next is None, SIZE=BLOCK)
+        kept.c if c_before is None else c_before, units.thr, units.always, units.support, pull, da,
+        dq, dy.stride(0), after.stride(0), kept.z.stride(0), da.stride(0), size, N=n,
+        FIRST=c_before is None, LAST=dy_next is None, PULL=units.pull is not None, SIZE=BLOCK)

@@ -28,6 +28,9 @@ class Member:
 
     fire: ``threshold``, or ``always`` (thresholds 0: the dense-activated twin, a GRU).
     threshold_mean, weight_decay: steer activity.  support: of the surrogate derivative.
+    activity_weight: nats that an activity of 1 would add to the loss, for all units' mean.
+    activity_target: mean activity of all units towards which that weight is adapted while training
+    (`models.activity`), from ``activity_weight`` on; 0: it stays as it is.
     sparsity: of the kernels at the end of the stage that the member is in.
     """
 
@@ -36,6 +39,8 @@ class Member:
     threshold_mean: float = 0.01
     support: float = 3.6
     weight_decay: float = 0.1
+    activity_weight: float = 0.0
+    activity_target: float = 0.0
     seed: int = 0
     sparsity: float = 0.0
 
@@ -89,13 +94,16 @@ class Ensemble:
         self.parameters = {name: torch.stack([d[name] for d in drawn]).to(self.device)
                            for name in drawn[0]}
         self.thresholds = [self.parameters.pop(f"rnns.{i}.thr") for i in range(len(layers))]
+        self.price = torch.tensor([m.activity_weight for m in members], device=self.device)
         self._finish()
 
     def _finish(self) -> None:
         always = torch.tensor([float(m.fire == "always") for m in self.members],
                               device=self.device)
         support = torch.tensor([m.support for m in self.members], device=self.device)
-        self.units = [Units(thr, always, support) for thr in self.thresholds]
+        self.steered = any(m.activity_weight or m.activity_target for m in self.members)
+        self.units = [Units(thr, always, support, torch.zeros_like(thr) if self.steered else None)
+                      for thr in self.thresholds]
 
     def _initial(self, member: Member, embedding_range: float) -> dict[str, Tensor]:
         """Official initialisation of one member, padded: Xavier normal kernels, thresholds
@@ -132,6 +140,7 @@ class Ensemble:
         new.parameters = {name: p.detach().index_select(0, take)
                           for name, p in self.parameters.items()}
         new.thresholds = [thr.index_select(0, take) for thr in self.thresholds]
+        new.price = self.price.index_select(0, take)
         new._finish()
         return new
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from models.activity import EVERY, Steering
 from models.ensemble import Ensemble
 from models.pruning import scheduled_sparsity
 
@@ -82,6 +83,7 @@ class Trainer:
         self.rate = torch.zeros((), device=device)
         self.step = torch.zeros((), device=device)
         self.total = torch.zeros(count, device=device)
+        self.steering = Steering(models, window * text.shape[1]) if models.steered else None
         self.rows = torch.zeros(window + 1, text.shape[1], dtype=torch.int64, device=device)
         self.state = models.initial_state(text.shape[1])
         self.position, self.counted, self.epochs = 0, 0, 0
@@ -97,6 +99,8 @@ class Trainer:
             for y0, kept in zip(self.state, plan.kept, strict=True):
                 y0.copy_(kept.y[:, -1])
             self.total += loss.detach()
+            if self.steering is not None:
+                self.steering.count([kept.step.c for kept in plan.kept])
             self._descend(dict(zip(self.names, grads, strict=True)))
 
     def _descend(self, grads: dict[str, Tensor]) -> None:
@@ -116,8 +120,9 @@ class Trainer:
                 p.mul_(self.masks[name])
 
     def _saved(self) -> list[Tensor]:
+        counts = [] if self.steering is None else [self.steering.events]
         return [*self.models.parameters.values(), *self.second.values(), *self.state, self.step,
-                self.total]
+                self.total, *counts]
 
     def update(self, rate: float) -> None:
         """One update on the next window of the text."""
@@ -169,6 +174,8 @@ def run_stage(trainer: Trainer, stage: Stage, updates: int, starts: Sequence[flo
     while trainer.counted < updates:
         trainer.update(stage.rate_at(trainer.counted, updates))
         done = trainer.counted
+        if trainer.steering is not None and done % EVERY == 0:
+            trainer.steering.steer(stage.rate_at(done - 1, updates) / stage.rate)
         if pruning and done <= ramp and (done % remask == 0 or done == ramp):
             trainer.prune([scheduled_sparsity(done, 0, ramp, target, begin)
                            for target, begin in zip(targets, starts, strict=True)])

@@ -100,6 +100,8 @@ def measured_updates(trainer: Trainer, stage: Stage) -> int:
     _wait(device)
     one = (time.perf_counter() - begin) / 30
     trainer.counted = 0
+    if trainer.steering is not None:
+        trainer.steering.events.zero_()
     print(f"{1e3 * one:.2f} ms an update", flush=True)
     return max(1, int(60.0 * stage.minutes / one))
 
@@ -144,6 +146,7 @@ def export(models: Ensemble, folder: Path) -> None:
 def save(path: Path, stage: int, models: Ensemble, record: dict[str, Any]) -> None:
     """A checkpoint between stages; appears by rename."""
     content = {"stage": stage, "parameters": models.parameters, "thresholds": models.thresholds,
+               "price": models.price,
                "members": [asdict(m) for m in models.members], "record": json.dumps(record),
                "random": torch.get_rng_state()}
     torch.save(content, path.with_suffix(".part"))
@@ -154,6 +157,7 @@ def resume(path: Path, models: Ensemble) -> tuple[int, dict[str, Any]]:
     """Fill ``models`` from a checkpoint; the next stage and the record so far."""
     content = torch.load(path, weights_only=True, map_location=models.device)
     models.parameters, models.thresholds = content["parameters"], content["thresholds"]
+    models.price = content["price"]
     models.members = tuple(Member(**m) for m in content["members"])
     models._finish()
     torch.set_rng_state(content["random"].cpu())
@@ -179,13 +183,21 @@ class Progress:
             "train": (trainer.total / max(1, done - last)).tolist(),
             "valid": scores.nll.exp().tolist(),
             "activity": [[float(r[i].mean()) for r in scores.rates]
-                         for i in range(len(now.members))]}
+                         for i in range(len(now.members))],
+            "price": now.price.tolist()}
         trainer.total.zero_()
         self.curve.append(point)
         line = " ".join(f"{v:.1f}" for v in point["valid"])
         fire = " ".join("/".join(f"{x:.2f}" for x in a) for a in point["activity"][:6])
         print(f"stage {self.number} {done}/{self.updates} {point['minutes']:.1f} min epoch "
               f"{trainer.epochs} valid {line} activity {fire}", flush=True)
+        if trainer.steering is not None:
+            sizes = now.layers
+            means = [sum(x * n for x, n in zip(a, sizes, strict=True)) / sum(sizes)
+                     for a in point["activity"]]
+            print("  " + " ".join(f"{m.name}={a:.3f}@{p:.2f}" for m, a, p in
+                                  zip(now.members, means, point["price"], strict=True)),
+                  flush=True)
 
 
 def build(recipe: WordRecipe, device: torch.device) -> Ensemble:
