@@ -89,7 +89,6 @@ def _predict(run: Traced, explained: Explained) -> list[Prediction]:
     """Predictions of all changes worth trying, best first."""
     from neurosim.errors import UserError
     from neurosim.explain.candidates import candidates
-    from neurosim.explain.whatif import predict
 
     prepared, resolved = run.prepared, run.scenario.resolved()
     if prepared.mapping is None:
@@ -98,7 +97,7 @@ def _predict(run: Traced, explained: Explained) -> list[Prediction]:
     for change in candidates(explained.path, prepared.image, prepared.chip, prepared.mapping,
                              resolved):
         try:
-            found.append(predict(explained.graph, change, lambda texts: _lower(run, texts)))
+            found.append(explained.predict(change, lambda texts: _lower(run, texts)))
         except (UserError, ValueError):  # this machine cannot be changed in that way
             continue
     return sorted(found, key=lambda p: p.interval_relative if p.overlapping else p.relative)

@@ -44,7 +44,7 @@ def _of_run(folder: Path, path: Path) -> None:
 
     detail = None
     result = read_result(folder)
-    if (folder / "trace.npz").is_file():
+    if (folder / "trace.npy").is_file():
         from neurosim.cli.traced import traced
         from neurosim.explain.whole import Explained
 

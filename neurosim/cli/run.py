@@ -37,7 +37,7 @@ def run(
     from neurosim import pipeline  # slow to import, so after the refusals that need none of it
 
     with Progress() as progress:
-        result = pipeline.run(scenario, progress=progress)
+        result = pipeline.run(scenario, progress=progress, scratch=folder.parent)
     write(result, folder, figures)
     print_rows(scenario.name, result.summary())
     print(f"results: {folder}")

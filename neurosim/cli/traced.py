@@ -58,23 +58,26 @@ def traced(source: Path, overrides: list[str], progress: Progress | None = None)
 
 
 def _from_folder(folder: Path, overrides: list[str]) -> Traced:
-    import numpy as np
-
     from neurosim import pipeline
     from neurosim.cli.output import read_json
+    from neurosim.measure import tracefile
 
     if overrides:
         raise ScenarioError("set", "changes nothing in a run that is over", "a scenario file",
                             Location("--set", 1, 1))
     data = read_json(folder / "result.json")
-    path = folder / "trace.npz"
+    path = folder / tracefile.NAME
     if not path.is_file():
         raise ScenarioError("record", "the run kept no trace", "record: [trace], or the scenario "
                             "file instead of the folder", Location(folder, 1, 1))
     prepared = pipeline.prepare(_scenario(folder, data))
     _refuse_other_machine(folder, data, prepared)
-    with np.load(path) as arrays:
-        return Traced(prepared.scenario, prepared, arrays["records"], data)
+    try:
+        records = tracefile.load(path)
+    except (OSError, ValueError):
+        raise ScenarioError("record", f"{path.name} is no trace, or only a part of one",
+                            "the scenario file, to run it again", Location(folder, 1, 1)) from None
+    return Traced(prepared.scenario, prepared, records, data)
 
 
 def _refuse_other_machine(folder: Path, data: dict, prepared: Prepared) -> None:

@@ -8,8 +8,10 @@ tick by tick; with others they predict a run in which everything keeps its order
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -38,7 +40,7 @@ class Graph:
     @cached_property
     def target(self) -> np.ndarray:
         """[edges] the record that each edge leads to."""
-        return np.repeat(np.arange(len(self.records)), np.diff(self.ptr))
+        return np.repeat(np.arange(len(self.records), dtype=np.int32), np.diff(self.ptr))
 
     @cached_property
     def place(self) -> np.ndarray:
@@ -65,7 +67,8 @@ class _Edges:
 
     def add(self, source: np.ndarray, target: np.ndarray, sort: int) -> None:
         keep = (source >= 0) & (source < target)
-        self.pieces.append((source[keep], target[keep], np.full(int(keep.sum()), sort)))
+        self.pieces.append((source[keep].astype(np.int32), target[keep].astype(np.int32),
+                            np.full(int(keep.sum()), sort, np.int8)))
 
 
 def build(records: Records, image: Image | None = None) -> Graph:
@@ -78,8 +81,9 @@ def build(records: Records, image: Image | None = None) -> Graph:
     _credits(records, image or records.image, edges)
     _barrier(records, edges)
     source, target, sort = (np.concatenate(column) for column in zip(*edges.pieces, strict=True))
-    order = np.argsort(target, kind="stable")
-    ptr = np.searchsorted(target[order], np.arange(len(records) + 1))
+    edges.pieces.clear()
+    order = np.argsort(target, kind="stable").astype(np.int32)
+    ptr = np.concatenate([[0], np.cumsum(np.bincount(target, minlength=len(records)))])
     return Graph(records, ptr, source[order], sort[order])
 
 
@@ -310,32 +314,32 @@ def _barrier(r: Records, edges: _Edges) -> None:
 def delays(graph: Graph, image: Image, job: np.ndarray) -> np.ndarray:
     """Ticks of every edge on ``image``; ``job`` [N] holds the duration of the job at its end."""
     r = graph.records
-    target, source, sort = graph.target, graph.source, graph.sort
-    result = np.zeros(len(source), np.int64)
+    result = np.zeros(len(graph.source), np.int64)
     transfer = r.transfer_in(image)
 
-    def put(which: int, ticks: np.ndarray) -> None:
-        mask = sort == which
-        result[mask] = ticks[mask]
+    def put(which: int, ticks: Callable[[np.ndarray, np.ndarray], Any]) -> None:
+        """``ticks`` of what a record waited for (source) and the record (target)."""
+        some = np.flatnonzero(graph.sort == which)
+        result[some] = ticks(graph.source[some], graph.target[some])
 
-    part = r.part[target]
-    ready = image.ready_cycles[part] * image.clock_period[part]
-    port = np.where(r.kind[target] == trace.ARRIVE, r.port[target], 0)
-    came = np.where(r.kind[source] == trace.GRANT, r.port[source], 0)
-    put(JOB, job[target])
-    put(READY, ready)
-    if len(image.in_channel):
-        put(LATENCY, image.ch_latency[image.in_channel[port]])
-        put(TAIL, image.ch_latency[came] + transfer[source] - image.ch_cycle[came])
-        put(WHOLE, ready + _store(r, image, source, transfer[target]))
-    put(TRANSFER, transfer[source])
-    put(CREDIT, _credit_delay(r, image, source, target, transfer))
-    put(LOCAL_BUSY, _source_transfer(image, part))
-    put(REPORT, np.full(len(source), image.report_ticks))
-    put(BARRIER, np.full(len(source), image.barrier_ticks))
-    put(PERIOD, np.full(len(source), image.tick_period))
-    period = r.image.clock_period[part]
-    put(CATCH_UP, np.maximum(0, r.tick[target] - r.tick[source] - period + 1))
+    def ready(target: np.ndarray) -> np.ndarray:
+        part = r.part[target]
+        return image.ready_cycles[part] * image.clock_period[part]
+
+    put(JOB, lambda _, target: job[target])
+    put(READY, lambda _, target: ready(target))
+    put(LATENCY, lambda _, target: image.ch_latency[image.in_channel[r.port[target]]])
+    put(TAIL, lambda source, _: image.ch_latency[r.port[source]] + transfer[source]
+        - image.ch_cycle[r.port[source]])
+    put(WHOLE, lambda source, target: ready(target) + _store(r, image, source, transfer[target]))
+    put(TRANSFER, lambda source, _: transfer[source])
+    put(CREDIT, lambda source, target: _credit_delay(r, image, source, target, transfer))
+    put(LOCAL_BUSY, lambda _, target: _source_transfer(image, r.part[target]))
+    put(REPORT, lambda *_: image.report_ticks)
+    put(BARRIER, lambda *_: image.barrier_ticks)
+    put(PERIOD, lambda *_: image.tick_period)
+    put(CATCH_UP, lambda source, target: np.maximum(
+        0, r.tick[target] - r.tick[source] - r.image.clock_period[r.part[target]] + 1))
     return result
 
 

@@ -58,52 +58,78 @@ def critical_path(records: Records, cause: np.ndarray | None = None,
         records: of the run.
         cause, tick, image: of the same run timed anew (see ``graph``), instead of the recorded.
     """
-    cause = records.cause if cause is None else cause
     tick = records.tick if tick is None else tick
     step, first, last = step_ends(records)
     begin, end = tick[first], tick[last]
-    owner, index = _walk(records, cause, tick, begin, last)
+    owner, index = _walk(records, records.cause if cause is None else cause, tick, begin, last)
+    return cut(records, step, begin, end, owner, index, cause, tick, image)
+
+
+def cut(records: Records, step: np.ndarray, begin: np.ndarray, end: np.ndarray,
+        owner: np.ndarray, index: np.ndarray, cause: np.ndarray | None = None,
+        tick: np.ndarray | None = None, image: Image | None = None) -> CriticalPath:
+    """Paths as segments: ``index`` are the records on the paths of the steps ``owner``."""
     gaps = split(records, index, cause, tick, image)
     ticks, inside = _clip(gaps.ticks, gaps.since, begin[owner])
     flat = inside.ravel()
     return CriticalPath(
         step, begin, end, np.repeat(owner, MOST)[flat], gaps.part.ravel()[flat],
         np.repeat(gaps.place, MOST)[flat], np.repeat(layers(records, index), MOST)[flat],
-        ticks.ravel()[flat], np.repeat(index, MOST)[flat])
+        ticks.ravel()[flat], np.repeat(index + records.first, MOST)[flat])
 
 
 def step_ends(records: Records) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(step, record of its first offer, record of its completion) of every finished step.
+    """(step, record of its beginning, record of its completion) of every finished step.
 
-    A step is complete with the host's last delivery for it or, if the host received nothing, with
-    the last update of the last layer: as ``latency_s`` counts it.  Where the machine chooses a
-    token, the step is complete when it is decided.
+    A step begins with the host's first offer of its inputs; under a global tick with the tick at
+    which it is due, whether or not the host is ready.  It is complete with the host's last delivery
+    for it or, if the host received nothing, with the last update of the last layer: as
+    ``latency_s`` counts it.  Where the machine chooses a token, it is complete with the decision.
     """
-    image = records.image
-    if image.sync == im.SYNC_NONE:
+    if records.image.sync == im.SYNC_NONE:
         return _packet_ends(records)
+    first, last, updated = (_last_of(records, *some) for some in (
+        first_records(records), *last_records(records)))
+    last = np.where(last >= 0, last, updated)
+    done = np.flatnonzero((first >= 0) & (last >= first))
+    return done, first[done], last[done]
+
+
+def first_records(records: Records) -> tuple[np.ndarray, np.ndarray]:
+    """(record, step) of the beginnings of steps."""
+    image = records.image
     host = records.part == image.first_host
-    first = _last_of(records, np.flatnonzero(host & (records.kind == trace.STEP)))
-    took = host & (records.kind == trace.DELIVER) & (records.info != im.ACK)
-    last = _last_of(records, np.flatnonzero(took))
+    if image.sync == im.SYNC_TICK:
+        index = np.flatnonzero(host & (records.kind == trace.SYNC))
+        step, left = np.divmod(records.info[index], image.superstep_period)
+        due = (left == 0) & (step < image.steps)
+        return index[due], step[due]
+    index = np.flatnonzero(host & (records.kind == trace.STEP))
+    return index, records.step[index]
+
+
+def last_records(records: Records) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
+    """(record, step) of the host's decisions, or else of its deliveries; the same of the last
+    layer's updates, which count where there are none of the former."""
+    image = records.image
+    host = records.part == image.first_host
+    if image.decode != im.DECODE_NONE:
+        decided = np.flatnonzero(host & (records.kind == trace.END) & (records.info == im.DECODE))
+        return (decided, records.step[decided]), (decided[:0], decided[:0])
+    took = np.flatnonzero(host & (records.kind == trace.DELIVER) & (records.info != im.ACK))
     core = np.clip(records.part - image.first_core, 0, max(0, image.n_cores - 1))
     final = np.zeros(len(records), bool)
     if image.n_cores:
         final = (image.core_stage[core] == image.n_layers) & (records.part < image.first_source)
     final &= (records.kind == trace.END) & (records.info == im.UPDATE)
-    updated = _last_of(records, np.flatnonzero(final & (records.part >= image.first_core)))
-    last = np.where(last >= 0, last, updated)
-    if image.decode != im.DECODE_NONE:
-        decided = host & (records.kind == trace.END) & (records.info == im.DECODE)
-        last = _last_of(records, np.flatnonzero(decided))
-    done = np.flatnonzero((first >= 0) & (last >= first))
-    return done, first[done], last[done]
+    updated = np.flatnonzero(final & (records.part >= image.first_core))
+    return (took, records.step[took]), (updated, records.step[updated])
 
 
-def _last_of(records: Records, index: np.ndarray) -> np.ndarray:
+def _last_of(records: Records, index: np.ndarray, step: np.ndarray) -> np.ndarray:
     """[T] the last of the records ``index`` of every step, or -1."""
     result = np.full(records.image.steps, -1, np.int64)
-    np.maximum.at(result, records.step[index], index)
+    np.maximum.at(result, step, index)
     return result
 
 

@@ -8,9 +8,25 @@ from functools import cached_property
 import numpy as np
 
 from neurosim import trace
+from neurosim.explain.pieces import in_order
 from neurosim.image import SYNC_TICK, TRAFFIC, Image
 
 _PACKET_BITS = 32
+#: In ``cause``: not looked for.
+UNKNOWN = -2
+
+
+class Outside(LookupError):
+    """Something earlier than the first record here is needed."""
+
+
+@dataclass(frozen=True)
+class Packets:
+    """All packets of a run: the one that ``source`` sent as number ``sequence`` is packet
+    ``base[source] + sequence``.  ``kind`` [packets] is EVENT, MARKER, ..."""
+
+    base: np.ndarray
+    kind: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -18,7 +34,9 @@ class Records:
     """N records in order of their keys; all columns int64 [N].
 
     ``cause`` is the index of the record's cause, always smaller than the record's own, or -1 at
-    the beginning of the world.  A global tick's cause is the tick before it.
+    the beginning of the world.  ``since`` is the recorded cause's tick.  A global tick's cause is
+    the tick before it.  Where these are only records ``first`` and following of a run
+    (:func:`columns`), causes are :data:`UNKNOWN` until somebody looks for them.
     """
 
     image: Image
@@ -32,6 +50,9 @@ class Records:
     step: np.ndarray
     info: np.ndarray
     cause: np.ndarray
+    since: np.ndarray
+    first: int = 0
+    packets: Packets | None = None
 
     def __len__(self) -> int:
         return len(self.tick)
@@ -39,6 +60,9 @@ class Records:
     @cached_property
     def packet(self) -> np.ndarray:
         """[N] number of the record's packet, counted from 0, or -1 without one."""
+        if self.packets is not None:
+            base = self.packets.base[np.maximum(self.source, 0)]
+            return np.where(self.source < 0, -1, base + self.sequence)
         code = (self.source << _PACKET_BITS) | self.sequence
         _, number = np.unique(np.where(self.source < 0, -1, code), return_inverse=True)
         return number - bool((self.source < 0).any())
@@ -46,6 +70,8 @@ class Records:
     @cached_property
     def packet_kind(self) -> np.ndarray:
         """[packets] EVENT, MARKER, ACK, TRAFFIC, RESULT or CURRENT."""
+        if self.packets is not None:
+            return self.packets.kind
         kinds = np.full(int(self.packet.max(initial=-1)) + 1, TRAFFIC, np.int64)
         offers = np.flatnonzero((self.kind == trace.OFFER) & ~self.at_source)
         kinds[self.packet[offers]] = self.info[offers]
@@ -80,41 +106,65 @@ class Records:
         result[grants] = -(-bits // image.ch_width[channel]) * image.ch_cycle[channel]
         return result
 
+    def arrival_of(self, grants: np.ndarray) -> np.ndarray:
+        """:attr:`arrival` of these records only.
+
+        Raises:
+            Outside: one lies before the first record here.
+        """
+        arrived = np.flatnonzero(self.kind == trace.ARRIVE)
+        arrived = arrived[np.isin(self.packet[arrived], self.packet[grants])]
+        found = self._find(arrived, grants)
+        if self.first > 0 and found.min(initial=0) < 0:
+            raise Outside
+        return found
+
     def _join(self, what: int, to: int) -> np.ndarray:
         """For records of kind ``to``, the record of kind ``what`` of the same packet and part."""
         result = np.full(len(self), -1, np.int64)
-        n_parts = self.image.sync_part + 1
         here = np.flatnonzero((self.kind == to) & (self.packet >= 0))
-        there = np.flatnonzero(self.kind == what)
+        result[here] = self._find(np.flatnonzero(self.kind == what), here)
+        return result
+
+    def _find(self, there: np.ndarray, here: np.ndarray) -> np.ndarray:
+        """For each record ``here`` that of ``there`` with the same packet and part, or -1."""
+        n_parts = self.image.sync_part + 1
         code = self.packet[there] * n_parts + self.part[there]
         order = np.argsort(code, kind="stable")
         wanted = self.packet[here] * n_parts + self.part[here]
         at = np.searchsorted(code[order], wanted)
         at = np.minimum(at, max(0, len(order) - 1))
-        if len(order):
-            found = there[order[at]]
-            result[here] = np.where(code[order[at]] == wanted, found, -1)
-        return result
+        if not len(order):
+            return np.full(len(here), -1, np.int64)
+        return np.where(code[order[at]] == wanted, there[order[at]], -1)
 
 
-def read(image: Image, records: np.ndarray) -> Records:
+def read(image: Image, records: np.ndarray, packets: Packets | None = None) -> Records:
     """Columns of a trace of ``image`` (:data:`neurosim.trace.RECORD`, in any order).
+
+    Args:
+        packets: of the run, if they are known (these may be the run's first records only).
 
     Raises:
         ValueError: a cause that is not in the trace, or does not precede its effect.
     """
-    tick, rank = records["tick"], records["rank"]
-    later = (tick[1:] > tick[:-1]) | ((tick[1:] == tick[:-1]) & (rank[1:] > rank[:-1]))
-    if not later.all():
+    if not in_order(records):
         records = trace.in_order(records)
-    phase, part, kind, port = trace.unpack_columns(records["rank"])
-    cause = _causes(records)
-    result = Records(image, records["tick"].copy(), phase, part, kind, port,
-                     records["source"].copy(), records["sequence"].copy(), records["step"].copy(),
-                     records["info"].copy(), cause)
+    result = columns(image, records, 0, packets, _causes(records))
     if image.sync == SYNC_TICK:
         _link_ticks(result)
     return result
+
+
+def columns(image: Image, records: np.ndarray, first: int = 0, packets: Packets | None = None,
+            cause: np.ndarray | None = None) -> Records:
+    """Columns, or views of them, of records in order."""
+    phase, part, kind, port = trace.unpack_columns(records["rank"])
+    if cause is None:
+        cause = np.full(len(records), UNKNOWN, np.int64)
+    return Records(image, records["tick"], phase, part, kind, port, records["source"],
+                   records["sequence"], records["step"], records["info"], cause,
+                   records["cause_tick"], first, packets)
 
 
 def _causes(records: np.ndarray) -> np.ndarray:

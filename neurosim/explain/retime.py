@@ -36,12 +36,10 @@ def retime(graph: Graph, image: Image | None = None, job: np.ndarray | None = No
     decide = (r.phase == trace.DECIDE).astype(np.int64)
     period = np.where(decide == 1, image.clock_period[r.part], 1)
     phase = np.where(decide == 1, image.clock_phase[r.part], 0)
-    # Reports leave on an edge of their sender's clock.
-    sender = image.clock_period[r.part[graph.source]] * (graph.sort == REPORT)
-    offset = image.clock_phase[r.part[graph.source]]
     if len(free):
         delay = np.where(np.isin(graph.place, free), 0, delay)
-    return _pass()(graph.ptr, graph.source, delay, r.tick, period, phase, sender, offset)
+    return _pass()(graph.ptr, graph.source, graph.sort == REPORT, delay, r.tick, period, phase,
+                   r.part, image.clock_period, image.clock_phase)
 
 
 def job_durations(records: Records, image: Image) -> np.ndarray:
@@ -98,16 +96,17 @@ def _pass() -> Any:
     return numba.njit(cache=False)(_times)
 
 
-def _times(ptr: np.ndarray, source: np.ndarray, delay: np.ndarray, tick: np.ndarray,
-           period: np.ndarray, phase: np.ndarray, sender: np.ndarray,
-           offset: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _times(ptr: np.ndarray, source: np.ndarray, report: np.ndarray, delay: np.ndarray,
+           tick: np.ndarray, period: np.ndarray, phase: np.ndarray, part: np.ndarray,
+           periods: np.ndarray, phases: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     new, cause = tick.copy(), np.full(len(tick), -1, np.int64)
     for i in range(len(tick)):
         latest = -1
         for e in range(ptr[i], ptr[i + 1]):
             since = new[source[e]]
-            if sender[e] > 0:
-                since += (offset[e] - since) % sender[e]
+            if report[e]:  # it leaves on an edge of its sender's clock
+                sender = part[source[e]]
+                since += (phases[sender] - since) % periods[sender]
             at = since + delay[e]
             # Of conditions met at once the later record counts, as in a trace.
             if at > latest or (at == latest and source[e] > cause[i]):

@@ -168,7 +168,7 @@ def _contention(records: Records, index: np.ndarray, cause: np.ndarray,
                 image: Image) -> np.ndarray:
     """Why a grant came after another of the same output: behind it in the same input queue;
     ready in time but the other was chosen; or too late, the output being busy."""
-    mine, others = records.arrival[index], records.arrival[cause]
+    mine, others = records.arrival_of(index), records.arrival_of(cause)
     here = records.part[index]
     period, phase = image.clock_period[here], image.clock_phase[here]
     arrived = records.tick[mine]

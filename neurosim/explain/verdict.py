@@ -13,12 +13,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neurosim import trace
 from neurosim.chip import Chip
 from neurosim.explain import parts
 from neurosim.explain.path import CriticalPath
 from neurosim.explain.places import Places
-from neurosim.explain.records import Records
+from neurosim.explain.survey import Survey
+from neurosim.image import Image
 from neurosim.measure.summary import percent
 
 #: A class must hold this much more than the next for the run to be bound by it alone.
@@ -37,34 +37,22 @@ class Verdict:
     evidence: tuple[str, ...]
 
 
-def verdicts(records: Records, path: CriticalPath, chip: Chip, places: Places) -> list[Verdict]:
+def verdicts(run: Survey, path: CriticalPath, chip: Chip, places: Places) -> list[Verdict]:
     """The verdict on the whole run, then on every layer (its cores' work and its packets)."""
-    image = records.image
-    load = core_load(records)
-    found = [_verdict("whole run", np.ones(len(path.ticks), bool), records, path, chip, places,
+    image, load = run.image, run.core_ticks
+    found = [_verdict("whole run", np.ones(len(path.ticks), bool), run, path, chip, places,
                       load, load)]
     for layer in range(image.n_layers):
         mine = image.core_stage == layer + 1
         if (path.layer == layer).any():
-            found.append(_verdict(f"layer {layer}", path.layer == layer, records, path, chip,
+            found.append(_verdict(f"layer {layer}", path.layer == layer, run, path, chip,
                                   places, load, load[mine]))
     return found
 
 
-def core_load(records: Records) -> np.ndarray:
-    """[C] ticks of all jobs of each core."""
-    r = records
-    ends = np.flatnonzero(r.kind == trace.END)
-    core = r.part[ends] - r.image.first_core
-    inside = core < r.image.n_cores
-    took = r.tick[ends] - r.tick[r.cause[ends]]
-    return np.bincount(core[inside], weights=took[inside], minlength=r.image.n_cores)
-
-
-def class_ticks(records: Records, path: CriticalPath, chip: Chip, load: np.ndarray,
+def class_ticks(image: Image, path: CriticalPath, chip: Chip, load: np.ndarray,
                 mean: float) -> np.ndarray:
     """[segments, classes] ticks; rows sum to the segments'."""
-    image = records.image
     result = np.zeros((len(path.ticks), len(parts.CLASSES)))
     result[np.arange(len(path.ticks)), np.array(parts.CLASS_OF)[path.part]] = path.ticks
     rows = path.part == parts.ACCUMULATE
@@ -83,14 +71,14 @@ def class_ticks(records: Records, path: CriticalPath, chip: Chip, load: np.ndarr
     return result
 
 
-def _verdict(scope: str, mine: np.ndarray, records: Records, path: CriticalPath, chip: Chip,
+def _verdict(scope: str, mine: np.ndarray, run: Survey, path: CriticalPath, chip: Chip,
              places: Places, load: np.ndarray, peers: np.ndarray) -> Verdict:
     mean = float(peers.mean()) if len(peers) else 0.0
-    ticks = class_ticks(records, path, chip, load, mean)[mine].sum(axis=0)
+    ticks = class_ticks(run.image, path, chip, load, mean)[mine].sum(axis=0)
     total = max(1.0, ticks.sum())
     order = np.argsort(-ticks, kind="stable")
     shares = {name: float(ticks[i] / total) for i, name in enumerate(parts.CLASSES)}
-    evidence = [_first(mine, path, places), *_class_evidence(int(order[0]), mine, records, path,
+    evidence = [_first(mine, path, places), *_class_evidence(int(order[0]), mine, run, path,
                                                              places, load, peers)]
     clear = bool(ticks[order[0]] >= CLEAR * ticks[order[1]])
     return Verdict(scope, parts.CLASSES[order[0]], clear, shares, tuple(evidence))
@@ -110,9 +98,9 @@ def _top(keys: np.ndarray, ticks: np.ndarray) -> tuple[int, int]:
     return int(values[best]), int(sums[best])
 
 
-def _class_evidence(bound: int, mine: np.ndarray, records: Records, path: CriticalPath,
+def _class_evidence(bound: int, mine: np.ndarray, run: Survey, path: CriticalPath,
                     places: Places, load: np.ndarray, peers: np.ndarray) -> list[str]:
-    image, span = records.image, max(1, int(records.tick.max(initial=1)))
+    image, span = run.image, max(1, run.span)
     lines = []
     if bound in (parts.COMPUTE, parts.MEMORY, parts.BALANCE) and len(peers):
         busiest = int(np.flatnonzero(load == peers.max())[0])
@@ -120,7 +108,7 @@ def _class_evidence(bound: int, mine: np.ndarray, records: Records, path: Critic
         lines.append(f"{name} works {percent(load[busiest] / span)} of the time, "
                      f"{peers.max() / max(peers.mean(), 1):.2f} times the mean of its peers")
     if bound == parts.TRAFFIC:
-        lines += _traffic_evidence(mine, records, path, places, span)
+        lines += _traffic_evidence(mine, run, path, places, span)
     if bound == parts.SYNCHRONISATION:
         barriers = path.ticks[mine & (path.part == parts.BARRIER)]
         ticks = path.ticks[mine & (path.part == parts.TICK)]
@@ -133,12 +121,10 @@ def _class_evidence(bound: int, mine: np.ndarray, records: Records, path: Critic
     return lines
 
 
-def _traffic_evidence(mine: np.ndarray, records: Records, path: CriticalPath, places: Places,
+def _traffic_evidence(mine: np.ndarray, run: Survey, path: CriticalPath, places: Places,
                       span: int) -> list[str]:
     """The busiest link or host channel and what its packets waited for."""
-    r, image = records, records.image
-    grants = np.flatnonzero(r.kind == trace.GRANT)
-    busy = np.bincount(r.port[grants], weights=r.transfer[grants], minlength=image.n_outputs)
+    image, busy = run.image, run.output_ticks
     lines = []
     links = image.ch_port[: image.n_outputs] >= 0
     if links.any():

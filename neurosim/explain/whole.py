@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,23 @@ from neurosim.explain import parts, table
 from neurosim.explain.graph import Graph, build
 from neurosim.explain.mending import mends
 from neurosim.explain.path import CriticalPath, critical_path
+from neurosim.explain.pieces import Pieces
 from neurosim.explain.places import CORE, LINK, Places
-from neurosim.explain.records import Records, read
+from neurosim.explain.records import read
+from neurosim.explain.survey import Survey, survey
 from neurosim.explain.verdict import verdicts
+from neurosim.explain.whatif import Change, Lower, Prediction, predict
+from neurosim.explain.windows import critical_path_of
 from neurosim.image import Image
 from neurosim.mapping.model import Mapping
 
 #: Longest tables of places.
 MOST_ROWS = 20
-#: Records up to which the next-longest paths are looked for unasked: they take a kilobyte each.
-MOST_RECORDS = 5_000_000
+#: Records up to which the next-longest paths are looked for unasked.
+MOST_RECORDS = 1_000_000
+#: Records that a run is timed anew from: of longer ones the beginning, because they are all in
+#: memory at once.
+MOST_TIMED = 2_000_000
 #: Steps that are listed one by one; tables and means are over all.
 MOST_STEPS = 1000
 
@@ -32,16 +40,42 @@ class Explained:
     def __init__(self, image: Image, trace: np.ndarray, chip: Chip,
                  mapping: Mapping | None) -> None:
         self.image, self.chip, self.mapping = image, chip, mapping
-        self.records: Records = read(image, trace)
-        self.path: CriticalPath = critical_path(self.records)
+        self.pieces = Pieces(trace)
+        self.survey: Survey = survey(image, self.pieces)
+        self.path: CriticalPath = critical_path_of(self.pieces, self.survey)
         self.places = Places.of(image, chip, mapping)
-        self._graph: Graph | None = None
+
+    @cached_property
+    def graph(self) -> Graph:
+        """All that was waited for: of the whole run, or of its beginning (:data:`MOST_TIMED`), but
+        at least of the first two steps."""
+        count = len(self.pieces)
+        if count > MOST_TIMED and len(self.survey.last):
+            ends = np.sort(self.survey.last)
+            count = int(max(ends[min(1, len(ends) - 1)], ends[ends < MOST_TIMED].max(initial=0)))
+            count = self.pieces.find(int(self._tick(count)) + 1)
+        return build(read(self.image, self.pieces.rows(0, count), self.survey.packets))
+
+    def _tick(self, record: int) -> int:
+        return int(self.pieces.rows(record, record + 1)["tick"][0])
+
+    @cached_property
+    def timed_path(self) -> CriticalPath:
+        """Critical paths of what :attr:`graph` holds."""
+        if len(self.graph.records) == len(self.pieces):
+            return self.path
+        return critical_path(self.graph.records)
 
     @property
-    def graph(self) -> Graph:
-        if self._graph is None:
-            self._graph = build(self.records)
-        return self._graph
+    def timed_share(self) -> float:
+        """Mean latency of all steps over that of the steps that :attr:`graph` holds."""
+        return float(self.path.latency.mean() / self.timed_path.latency.mean())
+
+    def predict(self, change: Change, lower: Lower) -> Prediction:
+        """What ``change`` would do (:func:`.whatif.predict`), scaled to all steps."""
+        made = predict(self.graph, change, lower)
+        scale = self.timed_share
+        return replace(made, before_s=scale * made.before_s, after_s=scale * made.after_s)
 
     def data(self, mend: bool | None = None) -> dict[str, Any]:
         """Plain data: ``critical_path`` of result.json (docs/reference/critical-path.md).
@@ -49,8 +83,10 @@ class Explained:
         Args:
             mend: look for the next-longest paths (default: up to :data:`MOST_RECORDS`).
         """
-        mend = len(self.records) <= MOST_RECORDS if mend is None else mend
+        mend = len(self.pieces) <= MOST_RECORDS if mend is None else mend
+        mend = mend and len(self.path.step) > 0
         path, hertz = self.path, self.image.tick_hz
+        mending = mends(self.graph, self.timed_path, self.places) if mend else []
         steps = max(1, len(path.step))
 
         def rows(found: list[table.Row]) -> list[dict[str, Any]]:
@@ -72,7 +108,7 @@ class Explained:
             "by_core": rows(table.by_place(path, self.places, CORE)),
             "by_link": rows(table.by_place(path, self.places, LINK)),
             "by_place": rows(table.by_place(path, self.places)),
-            "verdicts": [asdict(v) for v in verdicts(self.records, path, self.chip, self.places)],
-            "mending": [{"name": m.name, "share": m.share, "latency_s": m.latency / hertz}
-                        for m in (mends(self.graph, path, self.places) if mend else [])],
+            "verdicts": [asdict(v) for v in verdicts(self.survey, path, self.chip, self.places)],
+            "mending": [{"name": m.name, "share": m.share,
+                         "latency_s": self.timed_share * m.latency / hertz} for m in mending],
         }

@@ -6,24 +6,46 @@ from typing import Any
 
 import numpy as np
 
+from neurosim.image import DECODE_NONE, SYNC_TICK
 from neurosim.measure.facts import Facts
 
 
 def offers(facts: Facts) -> np.ndarray:
-    """[T] tick of the first offer of each step's input; -1: the step never began."""
-    return facts.counters.step_offer
+    """[T] tick at which each step began; -1: it never did.
+
+    That is the first offer of its input, or, under a global tick, the tick at which it was due:
+    cores take up a step then, whether or not the host has sent its input.
+    """
+    image, counters = facts.image, facts.counters
+    if image.sync != SYNC_TICK:
+        return counters.step_offer
+    due = np.arange(image.steps) * image.superstep_period * image.tick_period
+    return np.where(due <= counters.end_tick, due, -1)
+
+
+def late_inputs(facts: Facts) -> int:
+    """Under a global tick: steps whose input the host began to send after the tick that follows
+    the one at which they were due, when the first layer may have begun without it."""
+    image, offer = facts.image, facts.counters.step_offer
+    if image.sync != SYNC_TICK:
+        return 0
+    due = offers(facts)
+    late = (offer < 0) | (offer >= due + image.tick_period)
+    return int((late & (due >= 0)).sum())
 
 
 def completions(facts: Facts) -> np.ndarray:
     """[T] tick at which each step was complete; -1: never.
 
     That is the host's last delivery of the step, or, where the step sent the host nothing, the
-    last update of the last layer.
+    last update of the last layer; where the machine chooses a token, that decision; but not before
+    the step began, where nothing that leads to the last layer waits for the input.
     """
     deliver, layer = facts.counters.step_deliver, facts.counters.step_layer
-    if layer.shape[1] == 0:
-        return deliver
-    return np.where(deliver >= 0, deliver, layer[:, -1])
+    last = deliver if layer.shape[1] == 0 else np.where(deliver >= 0, deliver, layer[:, -1])
+    if facts.image.decode != DECODE_NONE:
+        last = facts.counters.step_decided
+    return np.where(last >= 0, np.maximum(last, offers(facts)), -1)
 
 
 def finished(facts: Facts) -> np.ndarray:

@@ -37,5 +37,7 @@ def cut(workload: Workload, image: Image, counters: Counters,
     counters = replace(
         counters, step_offer=counters.step_offer[:steps],
         step_deliver=counters.step_deliver[:steps], step_layer=counters.step_layer[:steps],
-        outputs=counters.outputs[:steps], host_values=counters.host_values[:steps])
+        outputs=counters.outputs[:steps], host_values=counters.host_values[:steps],
+        chosen=counters.chosen[:steps], step_decided=counters.step_decided[:steps],
+        logits=counters.logits[:steps])
     return workload, image, counters

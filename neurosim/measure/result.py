@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from neurosim.measure import folder, summary, tables
+from neurosim.measure import folder, summary, tables, tracefile
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -25,7 +25,8 @@ class Result:
 
     ``data`` is what ``result.json`` holds.  ``cores``, ``links`` and ``steps`` are structured
     arrays, one row a core, a link, a step.  If they were recorded, ``activity`` is ``{"layer0":
-    [steps, units] float32, ...}`` and ``trace`` the records (:data:`neurosim.trace.RECORD`).
+    [steps, units] float32, ...}`` and ``trace`` the records (:data:`neurosim.trace.RECORD`),
+    memory-mapped: read what is needed of it.
     ``draw(result, directory)`` makes the pictures that :meth:`write` is asked for; None: none.
     """
 
@@ -98,7 +99,7 @@ class Result:
             if self.activity is not None:
                 folder.write_npz(fresh / "activity.npz", self.activity)
             if self.trace is not None:
-                folder.write_npz(fresh / "trace.npz", {"records": self.trace})
+                tracefile.keep(self.trace, fresh / tracefile.NAME)
             if figures and self.draw is not None:
                 self.draw(self, fresh)
             folder.write_json(fresh / folder.MARKER, self.data)

@@ -12,7 +12,7 @@ import numpy as np
 from neurosim.image import ACCUMULATE, JOBS, RECEIVE, SEND, UPDATE
 from neurosim.measure.energy import core_active_j
 from neurosim.measure.facts import Facts
-from neurosim.measure.latency import completions, finished, stage_ticks
+from neurosim.measure.latency import completions, finished, offers, stage_ticks
 from neurosim.measure.traffic import utilisation
 
 Columns = Sequence[tuple[str, np.ndarray]]
@@ -77,7 +77,7 @@ def steps(facts: Facts) -> np.ndarray:
     """One row a finished step: when it was offered and complete, and its latency by stage."""
     done = np.flatnonzero(finished(facts))
     stages = facts.seconds(stage_ticks(facts)[done])
-    offer, last = facts.counters.step_offer[done], completions(facts)[done]
+    offer, last = offers(facts)[done], completions(facts)[done]
     names = [*(f"layer{i}_s" for i in range(stages.shape[1] - 1)), "output_s"]
     return table([
         ("step", done), ("offered_s", facts.seconds(offer)), ("complete_s", facts.seconds(last)),

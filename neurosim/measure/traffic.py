@@ -22,6 +22,7 @@ from neurosim.image import (
     Image,
 )
 from neurosim.measure.facts import Facts
+from neurosim.measure.latency import late_inputs
 
 _NAMES = {"events": EVENT, "markers": MARKER, "acknowledgements": ACK, "traffic": TRAFFIC,
           "results": RESULT, "currents": CURRENT}
@@ -56,6 +57,7 @@ def traffic(facts: Facts) -> dict[str, Any]:
         "fifo_max": int(counters.fifo_max.max(initial=0)),
         "late_cores": int(counters.late_cores),
         "late_events": int(counters.late_events),
+        "late_inputs": late_inputs(facts),
     }
     result["by_kind"] = {
         name: {"packets": int(offered[kind]), "copies": int(counters.copies[kind]),

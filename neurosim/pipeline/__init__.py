@@ -4,7 +4,7 @@
 
 Each room raises with the dotted key that it is about; here the errors get their file, line and
 column from the scenario.  Rooms: ``preparation`` (up to the Image), ``simulation`` (from there),
-``tasks`` (perplexities), ``base`` (what they share).
+``tasks`` (perplexities), ``tracing`` (records on disk), ``base`` (what they share).
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ def run(
     overrides: Sequence[str] = (),
     engine: str | None = None,
     progress: Progress | None = None,
+    scratch: Path | None = None,
 ) -> Result:
     """Simulate a scenario.
 
@@ -38,6 +39,8 @@ def run(
         overrides: ``key=value`` texts applied to the file (a loaded scenario takes none).
         engine: ``simpy``, ``compiled`` or ``auto`` instead of the scenario's.
         progress: called with (steps done, steps, what) as the run proceeds.
+        scratch: folder for the trace, if one is recorded, until the result is written (default: the
+            system's for temporary files).
 
     Returns:
         The measures; nothing is written until :meth:`Result.write`.
@@ -46,7 +49,7 @@ def run(
         UserError: any refusal, with file, line and column.
     """
     prepared = prepare(loaded(scenario, overrides))
-    return simulate(prepared, engine, progress)
+    return simulate(prepared, engine, progress, scratch=scratch)
 
 
 def check(scenario: Scenario | str | Path, overrides: Sequence[str] = ()) -> Prepared:

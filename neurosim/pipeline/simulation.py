@@ -21,6 +21,7 @@ from neurosim.measure.summary import si
 from neurosim.pipeline.base import Prepared, Progress, Share, afresh, located
 from neurosim.pipeline.preparation import make_image
 from neurosim.pipeline.tasks import part_task, task_block
+from neurosim.pipeline.tracing import run_traced
 
 if TYPE_CHECKING:
     from neurosim.explain.whole import Explained
@@ -28,8 +29,10 @@ if TYPE_CHECKING:
 
 
 def simulate(prepared: Prepared, engine: str | None = None,
-             progress: Progress | None = None, share: Share = afresh) -> Result:
-    """Run a prepared scenario and measure it; ``share`` as in :func:`prepare`."""
+             progress: Progress | None = None, share: Share = afresh,
+             scratch: Path | None = None) -> Result:
+    """Run a prepared scenario and measure it; ``share`` as in :func:`prepare`, ``scratch`` as in
+    :func:`neurosim.pipeline.run`."""
     from neurosim.measure import measure
 
     scenario, image = prepared.scenario, prepared.image
@@ -37,7 +40,10 @@ def simulate(prepared: Prepared, engine: str | None = None,
         name, run_engine = select(engine or scenario.engine, image)
         report = None if progress is None else _watcher(name, image, progress)
         started = time.time()
-        outcome = run_engine(image, want_trace="trace" in scenario.record, progress=report)
+        if "trace" in scenario.record:
+            outcome = run_traced(run_engine, scratch, image, progress=report)
+        else:
+            outcome = run_engine(image, progress=report)
         seconds = time.time() - started
         try:
             raise_unless_finished(image, outcome)

@@ -14,6 +14,8 @@ from neurosim.explain import CriticalPath, Records, critical_path, parts, read
 from neurosim.explain.split import split
 from neurosim.image import Image
 from neurosim.lower import SyncPlan
+from neurosim.measure import latency
+from neurosim.measure.facts import Facts
 from tests.engines.conftest import ENGINES
 from tests.engines.generated import Seeded, machine
 from tests.engines.machines import mesh, small_image
@@ -40,7 +42,7 @@ def test_generated_machines(engine: str, first: int) -> None:
         assert (path.ticks > 0).all()
         only_edges_are_left(records, seed)
         if image.sync != im.SYNC_NONE:
-            same_steps_as_the_counters(outcome.counters, path, seed)
+            same_steps_as_the_counters(image, outcome.counters, path, seed)
         some += len(path.ticks)
     assert some > 1000
 
@@ -61,15 +63,15 @@ def only_edges_are_left(records: Records, seed: int) -> None:
     assert ((edges < records.image.clock_period[part]) | (edges == 0) | behind).all(), seed
 
 
-def same_steps_as_the_counters(counters: im.Counters, path: CriticalPath, seed: int) -> None:
-    deliver, layer = counters.step_deliver, counters.step_layer
-    end = np.where(deliver >= 0, deliver, layer[:, -1])
-    if (counters.step_decided >= 0).any():
-        end = counters.step_decided
-    done = np.flatnonzero((counters.step_offer >= 0) & (end >= counters.step_offer))
+def same_steps_as_the_counters(image: Image, counters: im.Counters, path: CriticalPath,
+                               seed: int) -> None:
+    """The steps, and the latencies, that `latency_s` is about."""
+    facts = Facts(None, None, None, None, image, counters)  # type: ignore[arg-type]
+    took = latency.completions(facts) - latency.offers(facts)
+    done = np.flatnonzero(latency.finished(facts) & (took > 0))
     assert np.array_equal(path.step, done), seed
-    assert np.array_equal(path.end, end[done]) and np.array_equal(
-        path.begin, counters.step_offer[done]), seed
+    assert np.array_equal(path.end, latency.completions(facts)[done]), seed
+    assert np.array_equal(path.begin, latency.offers(facts)[done]), seed
 
 
 def test_a_trace_in_any_order_reads_the_same() -> None:

@@ -14,7 +14,7 @@ from neurosim import pipeline
 from neurosim.cli import execute
 from neurosim.explain import parts
 from neurosim.explain.candidates import candidates
-from neurosim.explain.verdict import class_ticks, core_load
+from neurosim.explain.verdict import class_ticks
 from neurosim.explain.whatif import Prediction, predict, same_parts
 from neurosim.explain.whole import Explained
 from neurosim.scenario import load_scenario
@@ -98,12 +98,12 @@ def test_the_most_that_mending_can_buy() -> None:
 
 def test_classes_cover_the_latency() -> None:
     run, prepared = explained("bound_by_core")
-    load = core_load(run.records)
-    ticks = class_ticks(run.records, run.path, run.chip, load, float(load.mean()))
+    load = run.survey.core_ticks
+    ticks = class_ticks(run.image, run.path, run.chip, load, float(load.mean()))
     np.testing.assert_allclose(ticks.sum(axis=1), run.path.ticks, rtol=1e-9)
     assert (ticks >= -1e-6).all()
     # Against the layer's own mean nothing is unbalanced on a layer's only core.
-    own = class_ticks(run.records, run.path, run.chip, load, float(load[load.argmax()]))
+    own = class_ticks(run.image, run.path, run.chip, load, float(load[load.argmax()]))
     assert own[:, parts.BALANCE].sum() == 0
 
 
@@ -135,6 +135,6 @@ def test_the_command(tmp_path: Path, capsys: Any) -> None:
     (folder / "result.json").write_text(json.dumps(data))
     assert execute(["explain", str(folder)]) == 2
     assert "another chip now" in capsys.readouterr().err
-    (folder / "trace.npz").unlink()
+    (folder / "trace.npy").unlink()
     assert execute(["explain", str(folder)]) == 2
     assert "kept no trace" in capsys.readouterr().err

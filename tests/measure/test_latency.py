@@ -9,7 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from neurosim.engines.outcome import FINISHED
+from neurosim.lower import SyncPlan
 from neurosim.measure import latency
+from neurosim.measure.facts import Facts
+from tests.engines.conftest import ENGINES
+from tests.engines.machines import mesh, small_image
 from tests.measure import cases
 
 
@@ -59,3 +64,39 @@ def test_stages_sum_to_the_latency(steps: list[tuple[int, ...]]):
     stages = latency.stage_ticks(dataclasses.replace(f, counters=counters))
     assert (stages >= 0).all()
     assert (stages.sum(axis=1) == deliver - offer).all()
+
+
+@pytest.mark.parametrize("engine", sorted(ENGINES))
+def test_a_host_slower_than_the_tick(engine: str):
+    """Inputs of 20,000 cycles each, and a tick every 2,000 cycles: step t's input comes after step
+    t is over.  Latency counts from the tick, so it is never negative, and late inputs are counted.
+    """
+    chip = mesh(2, 2, 2, **{"host.packet_cycles": 20_000})
+    period = 2000 / float(chip.noc.clock_hz)
+    image = small_image(3, SyncPlan("tick", period_s=period), chip=chip, inputs=6, steps=5,
+                        fire="always")
+    outcome = ENGINES[engine](image)
+    assert outcome.status == FINISHED
+    f = Facts(None, None, None, None, image, outcome.counters)  # type: ignore[arg-type]
+    due = np.arange(5) * image.tick_period
+    offer, done = outcome.counters.step_offer, latency.completions(f)
+    assert (done < offer)[2:].all()  # what used to be a negative latency
+    assert np.array_equal(latency.offers(f), due)
+    # A core of layer l works on step t at tick t + l + 1 or later.
+    assert (done - due > image.n_layers * image.tick_period).all()
+    assert (latency.stage_ticks(f).sum(axis=1) == done - due).all()
+    # The first step is in time; the host is then busy for far longer than a tick with each.
+    sends = [np.count_nonzero(row) for row in image.inputs]
+    late = [t for t in range(5) if sum(sends[:t]) * image.host_send_ticks >= due[t]
+            + image.tick_period]
+    assert latency.late_inputs(f) == len(late) == 4
+    assert outcome.counters.late_events > 0
+    assert latency.late_inputs(dataclasses.replace(
+        f, image=dataclasses.replace(image, tick_period=1 << 40))) == 0
+
+
+def test_a_step_is_not_complete_before_it_began():
+    f = cases.facts()
+    f.counters.step_offer[2] = 9 * f.counters.end_tick // 10
+    assert latency.stage_ticks(f)[2].tolist() == [0, 0, 0]
+    assert latency.latency(f)["per_step_min"] == 0

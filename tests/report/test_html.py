@@ -14,7 +14,7 @@ import pytest
 from neurosim import pipeline
 from neurosim.cli import execute
 from neurosim.report.html import write_sweep_report
-from neurosim.report.html.detail import busy
+from neurosim.report.html.detail import Busy
 from neurosim.scenario.loading import scenario_from_data
 from tests.report.browser import browser, complaints, requests
 
@@ -333,6 +333,7 @@ def test_the_command_on_a_sweep(window: Any, tmp_path: Path) -> None:
 
 def test_busy_by_hand() -> None:
     """Two tracks, three stretches of ten ticks; a slice may span several."""
-    found = busy(np.array([0, 0, 1]), np.array([2, 12, 5]), np.array([4, 25, 15]), 3,
-                 np.array([0, 10, 20, 30]))
-    np.testing.assert_allclose(found, [[0.2, 0.5, 0], [0.8, 0.5, 0], [0.5, 0, 0]])
+    found = Busy(3, np.array([0, 10, 20, 30]))
+    found.add(np.array([0, 1]), np.array([2, 5]), np.array([4, 15]))
+    found.add(np.array([0, 2]), np.array([12, 30]), np.array([25, 31]))
+    np.testing.assert_allclose(found.shares(), [[0.2, 0.5, 0], [0.8, 0.5, 0], [0.5, 0, 0]])

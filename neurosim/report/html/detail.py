@@ -8,8 +8,7 @@ import numpy as np
 
 from neurosim import image as im
 from neurosim import trace
-from neurosim.explain.path import step_ends
-from neurosim.explain.records import Records
+from neurosim.explain.records import columns
 from neurosim.explain.whole import Explained
 
 #: Most stretches of time on the slider; longer runs show several steps at once.
@@ -29,63 +28,70 @@ def details(run: Explained) -> dict[str, Any]:
 
 
 def _windows(run: Explained) -> dict[str, Any] | None:
-    records, image = run.records, run.image
-    labels, bounds = _boundaries(records)
+    image = run.image
+    labels, bounds = _boundaries(run)
     if len(labels) < 2:
         return None
-    ends = np.flatnonzero((records.kind == trace.END) & (records.part >= image.first_core)
-                          & (records.part < image.first_source))
-    starts = records.cause[ends]
-    core = records.part[ends] - image.first_core
-    cores = busy(core, records.tick[starts], records.tick[ends], image.n_cores, bounds)
-    grants = np.flatnonzero(records.kind == trace.GRANT)
-    links = busy(records.port[grants], records.tick[grants],
-                 records.tick[grants] + records.transfer[grants], image.n_outputs, bounds)
+    cores = Busy(image.n_cores, bounds)
+    links = Busy(image.n_outputs, bounds)
+    for at, rows in run.pieces.stretches():
+        r = columns(image, rows, at, run.survey.packets)
+        ends = np.flatnonzero((r.kind == trace.END) & (r.part >= image.first_core)
+                              & (r.part < image.first_source))
+        cores.add(r.part[ends] - image.first_core, r.since[ends], r.tick[ends])
+        grants = np.flatnonzero(r.kind == trace.GRANT)
+        links.add(r.port[grants], r.tick[grants], r.tick[grants] + r.transfer[grants])
     shown = np.flatnonzero(image.ch_port[: image.n_outputs] >= 0)
     order = np.argsort(run.places.core_ids, kind="stable")
-    return {"label": labels, "cores": cores[:, order].round(4).tolist(),
-            "links": links[:, shown].round(4).tolist()}
+    return {"label": labels, "cores": cores.shares()[:, order].round(4).tolist(),
+            "links": links.shares()[:, shown].round(4).tolist()}
 
 
-def _boundaries(records: Records) -> tuple[list[str], np.ndarray]:
+def _boundaries(run: Explained) -> tuple[list[str], np.ndarray]:
     """Names of the stretches, and their boundaries in ticks."""
-    if records.image.sync == im.SYNC_NONE:
-        end = int(records.tick.max(initial=0)) + 1
-        bounds = np.linspace(0, end, min(MOST_WINDOWS, 20) + 1).astype(np.int64)
+    survey = run.survey
+    if run.image.sync == im.SYNC_NONE:
+        bounds = np.linspace(0, survey.span + 1, min(MOST_WINDOWS, 20) + 1).astype(np.int64)
         return [f"part {i + 1}" for i in range(len(bounds) - 1)], bounds
-    step, first, last = step_ends(records)
+    step = survey.step
     if not len(step):
         return [], np.zeros(1, np.int64)
-    done = np.maximum.accumulate(records.tick[last])
+    done = np.maximum.accumulate(survey.end)
     chosen = np.unique(np.linspace(0, len(step) - 1, min(len(step), MOST_WINDOWS)).astype(int))
-    bounds = np.concatenate([[int(records.tick[first].min())], done[chosen]])
+    bounds = np.concatenate([[int(survey.begin.min())], done[chosen]])
     since = np.concatenate([[0], step[chosen][:-1] + 1])
     return [f"step {a}" if a == b else f"steps {a} to {b}"
             for a, b in zip(since.tolist(), step[chosen].tolist(), strict=True)], bounds
 
 
-def busy(track: np.ndarray, start: np.ndarray, end: np.ndarray, tracks: int,
-         bounds: np.ndarray) -> np.ndarray:
-    """[W, tracks] fraction of each stretch that a track is busy; slices of a track do not overlap.
-    """
-    order = np.lexsort((start, track))
-    track, start, end = track[order], start[order], end[order]
-    first = np.searchsorted(track, np.arange(tracks + 1))
-    until = np.zeros((len(bounds), tracks))
-    for t in range(tracks):
-        mine = slice(first[t], first[t + 1])
-        begun = np.searchsorted(start[mine], bounds)
-        whole = np.concatenate([[0], np.cumsum(end[mine] - start[mine])])
-        last = np.concatenate([[0], end[mine]])[begun]
-        until[:, t] = whole[begun] - np.maximum(0, last - bounds)
-    spans = np.maximum(1, np.diff(bounds))
-    return np.diff(until, axis=0) / spans[:, None]
+class Busy:
+    """How long each track is busy in each stretch between two of the ``bounds``."""
+
+    def __init__(self, tracks: int, bounds: np.ndarray) -> None:
+        self.bounds = bounds
+        self.ticks = np.zeros((len(bounds) - 1, tracks))
+
+    def add(self, track: np.ndarray, start: np.ndarray, end: np.ndarray) -> None:
+        """Slices of tracks; those of one do not overlap."""
+        start, end = (np.clip(x, self.bounds[0], self.bounds[-1]) for x in (start, end))
+        while True:
+            some = start < end
+            track, start, end = track[some], start[some], end[some]
+            if not len(track):
+                return
+            number = np.searchsorted(self.bounds, start, side="right") - 1
+            until = np.minimum(end, self.bounds[number + 1])
+            np.add.at(self.ticks, (number, track), until - start)
+            start = until
+
+    def shares(self) -> np.ndarray:
+        """[W, tracks] fraction of each stretch."""
+        return self.ticks / np.maximum(1, np.diff(self.bounds))[:, None]
 
 
 def _matrix(run: Explained) -> dict[str, Any]:
     """Deliveries between cores, layer by layer, the host last; of large machines between layers."""
-    records, image = run.records, run.image
-    index = np.flatnonzero(records.kind == trace.DELIVER)
+    image = run.image
     ends = np.concatenate([_by_layer(image), np.arange(image.first_source, image.sync_part)])
     names = [_name(run, part) for part in ends.tolist()]
     number = np.full(image.sync_part + 1, -1, np.int64)
@@ -95,9 +101,13 @@ def _matrix(run: Explained) -> dict[str, Any]:
         number[image.first_host: image.sync_part] = image.n_layers
         names = [*(f"layer {i}" for i in range(image.n_layers)), "host"]
     n = len(names)
-    pairs = number[records.source[index]] * n + number[records.part[index]]
-    counts = np.bincount(pairs, minlength=n * n).reshape(n, n)
-    return {"names": names, "counts": counts.tolist()}
+    counts = np.zeros(n * n, np.int64)
+    for _, rows in run.pieces.stretches():
+        part, kind = trace.unpack_columns(rows["rank"])[1:3]
+        took = kind == trace.DELIVER
+        pairs = number[rows["source"][took]] * n + number[part[took]]
+        counts += np.bincount(pairs, minlength=n * n)
+    return {"names": names, "counts": counts.reshape(n, n).tolist()}
 
 
 def _by_layer(image: im.Image) -> np.ndarray:
