@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -24,10 +25,13 @@ def run(
         bool, typer.Option("--figures/--no-figures", help="Draw the pictures.")
     ] = True,
 ) -> None:
-    """Simulate FILE; write tables and pictures to a results folder."""
+    """Simulate FILE; write tables and pictures to a results folder.
+
+    With mode: generate, the text appears as the machine chooses it."""
     from neurosim.cli.console import Interrupted, print_rows
     from neurosim.cli.output import check_output, default_output, write
-    from neurosim.cli.progress import Progress
+    from neurosim.cli.progress import PATIENCE_S, Progress
+    from neurosim.cli.telling import Telling
     from neurosim.scenario import load_scenario
 
     overrides = [*(set_ or ()), *([f"engine={engine}"] if engine else ())]
@@ -36,8 +40,15 @@ def run(
     check_output(folder)
     from neurosim import pipeline  # slow to import, so after the refusals that need none of it
 
-    with Progress() as progress:
-        result = pipeline.run(scenario, progress=progress, scratch=folder.parent)
+    telling = Telling(scenario.workload.prompt[0]) if scenario.workload.prompt else None
+    # Text on the terminal and a bar that redraws itself would write over each other.
+    with Progress(math.inf if telling is not None else PATIENCE_S) as progress:
+        try:
+            result = pipeline.run(scenario, progress=progress, told=telling,
+                                  scratch=folder.parent)
+        finally:
+            if telling is not None:
+                telling.end()
     write(result, folder, figures)
     print_rows(scenario.name, result.summary())
     print(f"results: {folder}")

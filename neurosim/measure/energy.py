@@ -13,9 +13,11 @@ import numpy as np
 
 from neurosim.chip.schema import Constant
 from neurosim.chip.topology import ON_CHIP
-from neurosim.image import RECEIVE, SEND, TRAFFIC
+from neurosim.image import ACCUMULATE, RECEIVE, SEND, TRAFFIC, UPDATE
+from neurosim.mapping.decoder_cost import mac_cycles
 from neurosim.measure.facts import Facts
 from neurosim.measure.memory import accessed_bytes
+from neurosim.measure.operations import RECURRENT_ROWS, decoder_macs_done
 
 #: Which end of a constant's range to take.
 Pick = Callable[[Constant], float]
@@ -55,7 +57,7 @@ def components(facts: Facts, pick: Pick) -> dict[str, float]:
     parts = detail(facts, pick)
     host_bits = facts.host_sent_bits + int(counters.ch_bits[facts.host_channels].sum())
     return {
-        "core_active": float(core_active_j(facts, pick).sum())
+        "core_active": float(core_active_j(facts, pick).sum()) + parts["mac_array"]
         + parts["synaptic_ops"] + parts["updates"] + parts["received"] + parts["sent"],
         "core_idle": pick(chip.level.core_sleep_w) * powered_cores(facts) * facts.total_s,
         "sram": pick(costs.sram_j_per_byte) * accessed_bytes(facts) + parts["sram_words"],
@@ -87,8 +89,9 @@ def detail(facts: Facts, pick: Pick = value) -> dict[str, float]:
         + pick(across) * int(bits[~between & vertical].sum()),
         "chip_links": each(costs.chip_link_j_per_bit) * int(bits[between].sum()),
         "routers": pick(costs.router_j_per_packet) * lookups(facts),
-        "synaptic_ops": each(costs.synaptic_op_j) * int(counters.synaptic_ops.sum()),
-        "updates": each(costs.update_j) * int(counters.layer_updates.sum()),
+        "synaptic_ops": each(costs.synaptic_op_j) * products(facts),
+        "updates": each(costs.update_j) * int(counters.layer_updates[facts.recurrent].sum()),
+        "mac_array": mac_array_j(facts, pick),
         "received": each(costs.receive_j) * int(jobs[RECEIVE]),
         "sent": each(costs.send_j) * int(jobs[SEND]),
         "sram_words": each(costs.sram_j_per_read) * words,
@@ -104,6 +107,29 @@ def core_active_j(facts: Facts, pick: Pick = value) -> np.ndarray:
     ticks = counters.job_ticks.sum(axis=1) + counters.stalled_ticks
     cycles = facts.seconds(ticks) * float(level.core_clock_hz)
     return cycles * pick(level.core_active_j_per_cycle)
+
+
+def products(facts: Facts) -> int:
+    """Multiply-accumulates that cores made: of synapses, and of a decoder on the chip."""
+    ops = int(facts.counters.synaptic_ops[:, list(RECURRENT_ROWS)].sum())
+    return ops + (decoder_macs_done(facts) if facts.plan.decoder_layer else 0)
+
+
+def mac_array_j(facts: Facts, pick: Pick) -> float:
+    """Energy of busy MAC arrays beyond that of busy cores."""
+    level, network, mapping = facts.chip.level, facts.ran, facts.mapping
+    if not facts.plan.decoder_layer or level.mac_active_j_per_cycle is None \
+            or network is None or mapping is None:
+        return 0.0
+    more = pick(level.mac_active_j_per_cycle) - pick(level.core_active_j_per_cycle)
+    cycles = 0
+    jobs = facts.counters.job_count
+    for core, held in enumerate(facts.slice_of_core.tolist()):
+        if held >= 0 and mapping.slices[held].layer == len(network.layers) - 1:
+            cycles += mac_cycles(
+                network.layers[-1], facts.chip.core, len(mapping.slices[held].units),
+                int(jobs[core, ACCUMULATE]), int(jobs[core, UPDATE]))
+    return more * cycles
 
 
 def powered_cores(facts: Facts) -> int:
@@ -125,13 +151,19 @@ def lookups(facts: Facts) -> int:
     return hops + entered + int(counters.ch_packets[facts.source_channels].sum())
 
 
-def host(facts: Facts, decoder_macs: int) -> dict[str, float]:
-    """The host's own arithmetic (the decoder), which no chip figure includes."""
-    chip = facts.chip
+def host(facts: Facts, counts: dict[str, int]) -> dict[str, float]:
+    """The host's own arithmetic, which no chip figure includes: the decoder, where it is not on the
+    chip, and the input products of currents.  A decoder that was not simulated counts as dense."""
+    chip, plan = facts.chip, facts.plan
+    decoder = {None: counts["decoder_macs"], "host": counts["decoder_macs_done"]}.get(
+        plan.decoder_on, 0)
+    made = {"decoder": decoder,
+            "currents": counts["input_macs"] if plan.input == "currents" else 0}
     per_mac = chip.energy.host_j_per_mac
-    return {
-        "decoder_j": decoder_macs * per_mac.value,
-        "decoder_low_j": decoder_macs * per_mac.low,
-        "decoder_high_j": decoder_macs * per_mac.high,
-        "decoder_s": decoder_macs / float(chip.host.macs_per_s),
-    }
+    found: dict[str, float] = {}
+    for name, macs in made.items():
+        found |= {f"{name}_j": macs * per_mac.value, f"{name}_low_j": macs * per_mac.low,
+                  f"{name}_high_j": macs * per_mac.high}
+    found["decoder_s"] = decoder / float(chip.host.macs_per_s) if plan.decoder_on is None \
+        else facts.counters.host_decode_ticks / facts.image.tick_hz
+    return found

@@ -8,14 +8,19 @@ from functools import cached_property
 import numpy as np
 
 from neurosim.chip.schema import Chip
-from neurosim.image import EVENT, MARKER, SYNC_DATAFLOW, Counters, Image
+from neurosim.image import CURRENT, EVENT, MARKER, SYNC_DATAFLOW, Counters, Image
 from neurosim.mapping.model import Mapping
+from neurosim.network.machine import LanguagePlan
 from neurosim.network.model import Network, Workload
 
 
 @dataclass(frozen=True)
 class Facts:
-    """A run.  ``network``, ``workload`` and ``mapping`` are None for synthetic NoC traffic."""
+    """A run.  ``network``, ``workload`` and ``mapping`` are None for synthetic NoC traffic.
+
+    ``network`` and ``workload`` are the model's; ``machine`` is the network that ran, with the
+    embedding and decoder that are on the chip as layers (None: the model's alone), by ``plan``.
+    """
 
     network: Network | None
     workload: Workload | None
@@ -23,6 +28,39 @@ class Facts:
     mapping: Mapping | None
     image: Image
     counters: Counters
+    machine: Network | None = None
+    plan: LanguagePlan = LanguagePlan()
+
+    @property
+    def ran(self) -> Network | None:
+        """The network whose layers the image and the counters number."""
+        return self.machine or self.network
+
+    @property
+    def recurrent(self) -> slice:
+        """The recurrent ones among the layers that ran."""
+        return slice(0, 0) if self.ran is None else self.ran.recurrent
+
+    @cached_property
+    def entered(self) -> np.ndarray:
+        """[inputs] how often each input of the model's first layer was not zero.
+
+        With the embedding on the chip, or with currents, it is the embedding that says so.
+        """
+        network, workload = self.network, self.workload
+        if network is None or workload is None:
+            return np.zeros(0, np.int64)
+        rows = np.arange(self.steps) if workload.rows is None else workload.rows
+        rows = np.where(rows < 0, self.chosen_before, rows)
+        return np.count_nonzero(workload.inputs[rows[rows >= 0]], axis=0).astype(np.int64)
+
+    @property
+    def chosen_before(self) -> np.ndarray:
+        """[T] token chosen on the step before of the same stream, -1 on a stream's first."""
+        streams = self.image.streams
+        before = np.full(self.steps, -1, np.int64)
+        before[streams:] = self.counters.chosen[: max(0, self.steps - streams)]
+        return before
 
     @property
     def steps(self) -> int:
@@ -86,7 +124,7 @@ class Facts:
 
     @cached_property
     def host_sent(self) -> tuple[int, int]:
-        """(events, markers) that the host sent."""
+        """(events or packets of currents, markers) that the host sent."""
         sent = int(self.counters.host_sent)
         has_marker = self.image.sync == SYNC_DATAFLOW and self.image.host_marker_tree >= 0
         begun = int((self.counters.step_offer >= 0).sum())
@@ -94,7 +132,12 @@ class Facts:
         return sent - markers, markers
 
     @property
+    def input_kind(self) -> int:
+        """Kind of the packets in which inputs enter."""
+        return CURRENT if self.image.input_width else EVENT
+
+    @property
     def host_sent_bits(self) -> int:
         events, markers = self.host_sent
         bits = self.image.packet_bits
-        return events * int(bits[EVENT]) + markers * int(bits[MARKER])
+        return events * int(bits[self.input_kind]) + markers * int(bits[MARKER])

@@ -54,19 +54,49 @@ def finished(facts: Facts) -> np.ndarray:
 
 
 def stage_ticks(facts: Facts) -> np.ndarray:
-    """[T, L + 1] ticks of each step's latency by what it was waiting for, summing to it exactly.
+    """[T, stages] ticks of each step's latency by what it was waiting for, summing to it exactly.
 
-    Column l: from the last milestone until the last update of layer l (input's way included in
-    column 0); the last column: from the last layer's last update until completion.  A milestone
-    that comes later than the completion (units that update last and do not fire) counts until the
-    completion only.  Rows of unfinished steps are 0.
+    Columns are those of :func:`stage_names`: until the last update of each layer (input's way
+    included in the first), until the host's last delivery, and, where tokens are decided, until the
+    decision.  A milestone that comes later than the completion (units that update last and do not
+    fire) counts until the completion only.  Rows of unfinished steps are 0.
     """
     first, last = offers(facts), completions(facts)
     done = finished(facts)
-    milestones = np.column_stack([first, facts.counters.step_layer, last])
+    marks = [first, facts.counters.step_layer, last]
+    if facts.image.decode != DECODE_NONE:
+        marks.insert(2, facts.counters.step_deliver)
+    milestones = np.column_stack(marks)
     milestones = np.maximum.accumulate(milestones, axis=1)
     milestones = np.minimum(milestones, last[:, None])
     return np.where(done[:, None], np.diff(milestones, axis=1), 0)
+
+
+def stage_names(facts: Facts) -> list[str]:
+    """What a step's latency is split into: the layers that ran, the way out, the decision."""
+    count = facts.counters.step_layer.shape[1]
+    layers = [] if facts.ran is None else list(facts.ran.layers)
+    inner = 0
+    names = []
+    for n in range(count):
+        if n < len(layers) and layers[n].kind in ("lookup", "decoder"):
+            names.append(layers[n].name)
+        else:
+            names.append(f"layer{inner}")
+            inner += 1
+    decided = facts.image.decode != DECODE_NONE
+    return [*names, "output", *(["decision"] if decided else [])]
+
+
+def per_stream(facts: Facts) -> list[float | None]:
+    """Mean latency of a step of each stream, seconds."""
+    streams, done = facts.image.streams, finished(facts)
+    per_step = facts.seconds(completions(facts) - offers(facts))
+    found = []
+    for stream in range(streams):
+        own = per_step[stream::streams][done[stream::streams]]
+        found.append(float(own.mean()) if len(own) else None)
+    return found
 
 
 def latency(facts: Facts) -> dict[str, Any]:
@@ -85,8 +115,10 @@ def latency(facts: Facts) -> dict[str, Any]:
         "per_step_min": float(per_step.min()) if some else None,
         "per_step_max": float(per_step.max()) if some else None,
         "interval_mean": float(interval.mean()) if len(interval) else None,
+        "stages": stage_names(facts),
         "stages_mean": [float(s) for s in stages.mean(axis=0)] if some else None,
         "steps_finished": len(per_step),
+        "per_stream_mean": per_stream(facts),
     }
 
 

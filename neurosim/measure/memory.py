@@ -5,9 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from neurosim.image import ACCUMULATE, RECEIVE, SUMS_PER_UNIT
+from neurosim.image import ACCUMULATE, RECEIVE, ROW_CURRENT, ROW_LOOKUP, SUMS_PER_UNIT
 from neurosim.mapping.formats import index_bytes
 from neurosim.measure.facts import Facts
+from neurosim.measure.operations import RECURRENT_ROWS, decoder_macs_done
+
+_BIAS_BYTES = 4
 
 
 def memory(facts: Facts) -> dict[str, Any]:
@@ -35,15 +38,39 @@ def accessed_bytes(facts: Facts) -> int:
     Per synaptic operation: weight and index read, gate sum read and written.  Per row: its key's
     look-up entry and two row pointers read.  Per update: state read and written, and the four gate
     sums read and cleared.  Per packet received: its queue entry written and read.  Bitmaps and the
-    zeros of dense rows are not counted.
+    zeros of dense rows are not counted.  Decoder and embedding: :func:`end_bytes`.
     """
     core, counters = facts.chip.core, facts.counters
     per_operation = int(core.weight_bytes) + index_bytes(core) + 2 * int(core.sum_bytes)
     per_row = int(core.lookup_bytes) + 2 * int(core.row_pointer_bytes)
     per_update = 2 * int(core.state_bytes_per_unit) + 2 * SUMS_PER_UNIT * int(core.sum_bytes)
     return (
-        int(counters.synaptic_ops.sum()) * per_operation
+        int(counters.synaptic_ops[:, list(RECURRENT_ROWS)].sum()) * per_operation
         + int(counters.job_count[:, ACCUMULATE].sum()) * per_row
-        + int(counters.layer_updates.sum()) * per_update
+        + int(counters.layer_updates[facts.recurrent].sum()) * per_update
         + int(counters.job_count[:, RECEIVE].sum()) * 2 * int(core.queue_entry_bytes)
+        + end_bytes(facts)
     )
+
+
+def end_bytes(facts: Facts) -> int:
+    """Bytes that decoder and embedding cores read and wrote, and those for input currents.
+
+    Per product of a decoder: its weight read (from DRAM: written and read), and gated the word's
+    sum read and written, dense the value read.  Per word: sum read and cleared, bias read.  Per
+    value of the embedding: read (from DRAM: written and read).  Per current: sum read and written.
+    """
+    plan, network = facts.plan, facts.ran
+    ops = facts.counters.synaptic_ops.sum(axis=0)
+    a_sum = 2 * int(facts.chip.core.sum_bytes)
+    total = int(ops[ROW_CURRENT]) * a_sum
+    if network is not None and plan.decoder_layer:
+        layer = network.layers[-1]
+        weight = layer.weight_bits // 8 * (2 if plan.decoder_on == "dram" else 1)
+        beside = a_sum if layer.gated else layer.weight_bits // 8
+        total += decoder_macs_done(facts) * (weight + beside)
+        total += int(facts.counters.layer_updates[-1]) * (a_sum + _BIAS_BYTES)
+    if network is not None and plan.lookup_layer:
+        value = network.layers[0].weight_bits // 8 * (2 if plan.embedding_on == "dram" else 1)
+        total += int(ops[ROW_LOOKUP]) * value
+    return total

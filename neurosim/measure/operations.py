@@ -7,9 +7,19 @@ from typing import Any
 import numpy as np
 import scipy.sparse as sp
 
-from neurosim.image import ROW_INPUT, ROW_RECURRENT
+from neurosim.image import (
+    ROW_CURRENT,
+    ROW_DECODER,
+    ROW_FORWARD,
+    ROW_INPUT,
+    ROW_LOOKUP,
+    ROW_RECURRENT,
+)
 from neurosim.measure.facts import Facts
 from neurosim.network.model import Layer, Network
+
+#: Row classes of the recurrent layers' own products.
+RECURRENT_ROWS = (ROW_INPUT, ROW_FORWARD, ROW_RECURRENT)
 
 
 def operations(facts: Facts) -> dict[str, int]:
@@ -17,17 +27,18 @@ def operations(facts: Facts) -> dict[str, int]:
     counters, network, steps = facts.counters, facts.network, facts.steps
     performed = counters.synaptic_ops.sum(axis=0)
     needed = operations_by_class(facts)
-    events, updates = int(counters.layer_events.sum()), int(counters.layer_updates.sum())
+    fired, updated = counters.layer_events[facts.recurrent], counters.layer_updates[facts.recurrent]
+    events, updates = int(fired.sum()), int(updated.sum())
     kernels = dense = decoder = decoder_gated = 0
     if network is not None:
         kernels = sum(int(layer.kernel.nnz) for layer in network.layers)
         dense = sum(_positions(layer) for layer in network.layers)
         decoder = steps * _decoder_size(network)
-        decoder_gated = _vocabulary(network) * int(counters.layer_events[-1])
+        decoder_gated = _vocabulary(network) * int(fired[-1])
     effective = int(needed.sum())
     return {
         "events": events,
-        "synaptic_ops": int(performed.sum()),
+        "synaptic_ops": int(performed[list(RECURRENT_ROWS)].sum()),
         "macs_effective": effective,
         "macs_effective_recurrent": steps * kernels + int(needed[ROW_RECURRENT]),
         "macs_effective_whole": effective + decoder,
@@ -37,9 +48,24 @@ def operations(facts: Facts) -> dict[str, int]:
         "input_macs": int(needed[ROW_INPUT]),
         "decoder_macs": decoder,
         "decoder_macs_gated": decoder_gated,
+        "decoder_macs_done": decoder_macs_done(facts),
+        "embedding_reads": int(performed[ROW_LOOKUP]),
+        "current_adds": int(performed[ROW_CURRENT]),
         "elementwise_macs": 3 * updates,
         "neuron_updates": updates,
     }
+
+
+def decoder_macs_done(facts: Facts) -> int:
+    """Products that the run's decoder made, wherever it was; 0 where none was simulated."""
+    network, plan = facts.network, facts.plan
+    if network is None or plan.decoder_on is None:
+        return 0
+    if not plan.gated:
+        return facts.steps * _decoder_size(network)
+    if plan.decoder_layer:
+        return int(facts.counters.synaptic_ops[:, ROW_DECODER].sum())
+    return _vocabulary(network) * int(facts.counters.layer_events[facts.recurrent][-1])
 
 
 def reduction(counts: dict[str, int]) -> dict[str, float | None]:
@@ -62,7 +88,8 @@ def sparsity(facts: Facts) -> dict[str, Any]:
                 "activity_fanout_weighted": None}
     positions = sum(_positions(layer) for layer in network.layers)
     stored = sum(int(layer.kernel.nnz) + int(layer.recurrent.nnz) for layer in network.layers)
-    events, updates = counters.layer_events, counters.layer_updates
+    events = counters.layer_events[facts.recurrent]
+    updates = counters.layer_updates[facts.recurrent]
     per_layer = [_zeros(int(e), int(u)) for e, u in zip(events, updates, strict=True)]
     by_event = stored - int(network.layers[0].kernel.nnz)
     met = int(operations_by_class(facts).sum()) - int(operations_by_class(facts)[ROW_INPUT])
@@ -74,7 +101,7 @@ def sparsity(facts: Facts) -> dict[str, Any]:
         "activity": _zeros(int(events.sum()), int(updates.sum())),
         "activity_per_layer": per_layer,
         "activity_fanout_weighted": _zeros(met, facts.steps * by_event),
-        "input": _zeros(int(np.count_nonzero(facts.image.inputs)), facts.image.inputs.size),
+        "input": _zeros(int(facts.entered.sum()), facts.steps * network.layers[0].inputs),
     }
 
 
@@ -83,16 +110,21 @@ def operations_by_class(facts: Facts) -> np.ndarray:
 
     A machine that loses nothing performs exactly these, so they are what the cores counted.  If
     packets were dropped they are counted from the recorded outputs instead, and without a record
-    the performed ones stand in as a lower bound.
+    the performed ones stand in as a lower bound.  What the host multiplies out (currents) counts
+    as if the cores had; behind an embedding on the chip, the input's events are those of its cores.
     """
     counters = facts.counters
-    performed = counters.synaptic_ops.sum(axis=0)
+    performed = counters.synaptic_ops.sum(axis=0)[list(RECURRENT_ROWS)]
+    if facts.network is not None and (facts.plan.input == "currents" or facts.plan.lookup_layer):
+        given = int(_fanout(facts.network.layers[0].kernel) @ facts.entered)
+        performed[ROW_FORWARD] -= given if facts.plan.lookup_layer else 0
+        performed[ROW_INPUT] = given
     recorded = counters.outputs.size > 0
     if not counters.dropped.any() or not recorded or facts.network is None:
         return performed
     layers = facts.network.layers
     fired = [np.count_nonzero(y, axis=0) for y in layer_outputs(facts)]
-    entered = np.count_nonzero(facts.image.inputs, axis=0)
+    entered = facts.entered
     forward = sum(int(_fanout(layers[i + 1].kernel) @ fired[i]) for i in range(len(layers) - 1))
     recurrent = sum(int(_fanout(layer.recurrent) @ fired[i]) for i, layer in enumerate(layers))
     return np.array([int(_fanout(layers[0].kernel) @ entered), forward, recurrent], np.int64)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from neurosim.image import Counters, Image
+from neurosim.image import DECODE_NONE, Counters, Image
 from neurosim.network.model import Workload
 
 
@@ -17,7 +17,8 @@ def finished_steps(image: Image, counters: Counters) -> int:
     host arrives while the next one is worked on; so of the steps that the last layer updated, the
     last ``n_sums + 1`` may not be over.  (Under a tick that cores overrun nothing is certain.)
     """
-    updated = counters.step_layer[:, -1:].ravel() >= 0
+    done = counters.step_layer[:, -1:] if image.decode == DECODE_NONE else counters.step_decided
+    updated = done.ravel() >= 0
     begun = len(updated) if updated.all() else int(updated.argmin())
     return max(0, begun - image.n_sums - 1)
 
@@ -31,9 +32,10 @@ def cut(workload: Workload, image: Image, counters: Counters,
     def first(array: np.ndarray | None) -> np.ndarray | None:
         return None if array is None else array[:steps]
 
-    workload = replace(workload, inputs=workload.inputs[:steps], tokens=first(workload.tokens),
-                       targets=first(workload.targets))
-    image = replace(image, steps=steps, inputs=image.inputs[:steps])
+    inputs = workload.inputs[:steps] if workload.rows is None else workload.inputs
+    workload = replace(workload, inputs=inputs, tokens=first(workload.tokens),
+                       targets=first(workload.targets), rows=first(workload.rows))
+    image = replace(image, steps=steps, input_row=image.input_row[:steps])
     counters = replace(
         counters, step_offer=counters.step_offer[:steps],
         step_deliver=counters.step_deliver[:steps], step_layer=counters.step_layer[:steps],

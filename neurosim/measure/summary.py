@@ -55,6 +55,10 @@ def rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
 def _task(data: Mapping[str, Any]) -> list[tuple[str, str]]:
     task = data.get("task") or {}
     found = []
+    if task.get("generated_tokens") is not None:
+        each = [len(stream["generated_tokens"]) for stream in task["streams"]]
+        of = f" in {len(each)} streams" if len(each) > 1 else ""
+        found.append(("generated", f"{sum(each):,} tokens{of}"))
     if task.get("perplexity") is not None:
         over = f" over {task['tokens']:,} tokens" if task.get("tokens") else ""
         found.append(("perplexity", f"{task['perplexity']:.4g}{over}"))
@@ -82,6 +86,10 @@ def _time(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         found.append(("interval of steps", si(latency["interval_mean"], "s")))
         found += _between(data, "interval_mean")
         found.append(("throughput", si(data["throughput_steps_per_s"], "steps/s")))
+        bound = data.get("bound")
+        if bound and data.get("streams", 1) > 1:
+            found.append(("  at most", f"{si(bound['throughput_steps_per_s'], 'steps/s')},"
+                                       f" {bound['part']}"))
     return found
 
 
@@ -108,6 +116,9 @@ def _energy(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         text = ", ".join(f"{name.replace('_', ' ')} {100 * j / total:.0f} %" for j, name in shares)
         found.append(("  most of it", text))
     found.append(("power", si(data["power_w"], "W")))
+    whole = data.get("energy_per_step_whole_j")
+    if data["operations"].get("decoder_macs_done") and whole:
+        found.append(("energy with the host", si(whole, "J")))
     return found
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from neurosim.image import ACCUMULATE, JOBS, RECEIVE, SEND, UPDATE
 from neurosim.measure.energy import core_active_j
 from neurosim.measure.facts import Facts
-from neurosim.measure.latency import completions, finished, offers, stage_ticks
+from neurosim.measure.latency import completions, finished, offers, stage_names, stage_ticks
 from neurosim.measure.traffic import utilisation
 
 Columns = Sequence[tuple[str, np.ndarray]]
@@ -78,7 +78,7 @@ def steps(facts: Facts) -> np.ndarray:
     done = np.flatnonzero(finished(facts))
     stages = facts.seconds(stage_ticks(facts)[done])
     offer, last = offers(facts)[done], completions(facts)[done]
-    names = [*(f"layer{i}_s" for i in range(stages.shape[1] - 1)), "output_s"]
+    names = [f"{name}_s" for name in stage_names(facts)]
     return table([
         ("step", done), ("offered_s", facts.seconds(offer)), ("complete_s", facts.seconds(last)),
         ("latency_s", facts.seconds(last - offer)),

@@ -80,13 +80,19 @@ def host_in_utilisation(facts: Facts) -> float:
     image, end = facts.image, facts.counters.end_tick
     if not image.n_hosts or end <= 0:
         return 0.0
+    return min(1.0, host_send_ticks(facts) / end)
+
+
+def host_send_ticks(facts: Facts) -> int:
+    """Ticks that the host spent sending."""
+    image = facts.image
     channel = image.injection_channel(image.first_host)
     ticks = 0
-    for kind, count in zip((EVENT, MARKER), facts.host_sent, strict=True):
+    for kind, count in zip((facts.input_kind, MARKER), facts.host_sent, strict=True):
         cycles = -(-int(image.packet_bits[kind]) // int(image.ch_width[channel]))
         transfer = cycles * int(image.ch_cycle[channel])
         ticks += count * max(int(image.host_send_ticks), transfer)
-    return min(1.0, ticks / end)
+    return ticks
 
 
 # --- synthetic traffic

@@ -16,12 +16,14 @@ from neurosim.chip.schema import Chip
 from neurosim.image import Counters, Image
 from neurosim.mapping.model import Mapping as CoreMapping
 from neurosim.measure import energy, gpu, tables
+from neurosim.measure.bound import bound
 from neurosim.measure.facts import Facts
 from neurosim.measure.latency import latency, throughput
 from neurosim.measure.memory import memory
 from neurosim.measure.operations import layer_outputs, operations, reduction, sparsity
 from neurosim.measure.result import Result
 from neurosim.measure.traffic import traffic
+from neurosim.network.machine import LanguagePlan
 from neurosim.network.model import Network, Workload
 
 
@@ -40,6 +42,8 @@ def measure(
     task: Any = None,
     trace: np.ndarray | None = None,
     wall: Mapping[str, Any] | None = None,
+    machine: Network | None = None,
+    plan: LanguagePlan | None = None,
 ) -> Result:
     """Everything that docs/reference/results.md defines, from what an engine counted.
 
@@ -50,14 +54,21 @@ def measure(
         task: the functional model's result, a dataclass or mapping (perplexity, nll_mean, ...).
         trace: records of :data:`neurosim.trace.RECORD`, if they were kept.
         wall: wall-clock ``seconds`` and ``started``: all that differs between equal runs.
+        machine, plan: the network that ran and how it came from ``network``, where the ends of a
+            language model were on the machine (:mod:`neurosim.network.machine`).
     """
-    facts = Facts(network, workload, chip, mapping, image, counters)
+    facts = Facts(network, workload, chip, mapping, image, counters, machine,
+                  plan or LanguagePlan())
     counts = operations(facts)
     steps = facts.steps
+    spent, beside = energy.energy(facts), energy.host(facts, counts)
+    whole = (spent["energy_j"]["total"] + beside["decoder_j"] + beside["currents_j"]) / steps \
+        if steps else None
     data: dict[str, Any] = {
         "scenario": {"name": name, "sha256": scenario_sha256},
         "engine": engine,
         "steps": steps,
+        "streams": image.streams,
         "latency_s": latency(facts),
         "throughput_steps_per_s": throughput(facts),
         "realisation": {"latency": None, "energy": None},
@@ -67,9 +78,11 @@ def measure(
         "reduction": reduction(counts),
         "sparsity": sparsity(facts),
         "traffic": traffic(facts),
-        **energy.energy(facts),
-        "host": energy.host(facts, counts["decoder_macs"]),
-        "gpu_model": gpu.comparison(network),
+        **spent,
+        "host": beside,
+        "energy_per_step_whole_j": whole,
+        "bound": bound(facts),
+        "gpu_model": gpu.comparison(network, whole),
         "memory": memory(facts),
         "cores_used": 0 if mapping is None else len(mapping.slices),
         "cores_powered": energy.powered_cores(facts),

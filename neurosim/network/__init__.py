@@ -22,7 +22,7 @@ from neurosim.network.prune import (
 )
 from neurosim.network.reference import LayerStates, run_reference
 from neurosim.network.save import save_model
-from neurosim.network.task import TaskResult, task_from_outputs
+from neurosim.network.task import TaskResult, logits, task_from_outputs
 
 __all__ = [
     "GATES",
@@ -40,6 +40,7 @@ __all__ = [
     "evaluate",
     "import_checkpoint",
     "load_model",
+    "logits",
     "offset_thresholds",
     "prune",
     "run_functional",

@@ -128,6 +128,28 @@ def evaluate(
         for start, outputs in _last_outputs(network, np.asarray(tokens)[stream::streams], window))
 
 
+def continue_greedily(
+    network: Network, tokens: np.ndarray, steps: int, window: int = 0
+) -> np.ndarray:
+    """[steps] tokens that enter: those given, then always the one of the largest logit.
+
+    For rates and estimates: sums are not the machine's, so that near ties may fall otherwise.
+    """
+    assert network.embedding is not None and network.decoder_weight is not None
+    bias = 0.0 if network.decoder_bias is None else network.decoder_bias
+    runners = [LayerRunner(layer, window) for layer in network.layers]
+    entered = [int(token) for token in tokens[:steps]]
+    for step in range(steps - 1):
+        x = network.embedding[entered[step]][None]
+        for runner in runners:
+            x = runner.run(x)
+        if step + 1 == len(entered):
+            fired = np.flatnonzero(x[0])
+            logits = network.decoder_weight[:, fired] @ x[0, fired] + bias
+            entered.append(int(np.argmax(logits)))
+    return np.array(entered, np.int64)
+
+
 def _last_outputs(
     network: Network, tokens: np.ndarray, window: int
 ) -> Iterator[tuple[int, np.ndarray]]:

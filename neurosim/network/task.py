@@ -53,23 +53,41 @@ def token_nll(network: Network, outputs: np.ndarray, targets: np.ndarray) -> np.
     if network.decoder_weight is None:
         raise ModelError("network.model", "has no decoder, so there is no task result",
                          "a model with decoder.decoder.weight or embeddings.weight")
-    weight = network.decoder_weight.astype(np.float64).T
-    bias = 0.0 if network.decoder_bias is None else network.decoder_bias.astype(np.float64)
     targets = np.asarray(targets, dtype=np.int64)
-    if outputs.shape != (targets.size, weight.shape[0]):
+    vocabulary, inputs = network.decoder_weight.shape
+    if outputs.shape != (targets.size, inputs):
         raise ValueError(f"outputs {outputs.shape} for {targets.size} targets and a decoder of "
-                         f"{weight.shape[0]} inputs")
-    levels = EVENT_LEVELS if network.decoder_precision == "int8" else 0
-    outputs = round_events(outputs.astype(np.float64), levels)
+                         f"{inputs} inputs")
     nll = np.empty(targets.size)
-    rows = max(1, _LOGITS_AT_ONCE // weight.shape[1])
+    rows = max(1, _LOGITS_AT_ONCE // vocabulary)
     for start in range(0, targets.size, rows):
         part = slice(start, start + rows)
-        logits = outputs[part].astype(np.float64) @ weight + bias
-        top = logits.max(axis=1)
-        total = np.log(np.exp(logits - top[:, None]).sum(axis=1)) + top
-        nll[part] = total - logits[np.arange(logits.shape[0]), targets[part]]
+        nll[part] = logits_nll(logits(network, outputs[part]), targets[part])
     return nll
+
+
+def logits(network: Network, outputs: np.ndarray) -> np.ndarray:
+    """y D^T + b, [steps, vocabulary] float64; an int8 decoder's values are rounded first."""
+    assert network.decoder_weight is not None
+    levels = EVENT_LEVELS if network.decoder_precision == "int8" else 0
+    values = round_events(outputs.astype(np.float64), levels).astype(np.float64)
+    bias = 0.0 if network.decoder_bias is None else network.decoder_bias.astype(np.float64)
+    found: np.ndarray = values @ network.decoder_weight.astype(np.float64).T + bias
+    return found
+
+
+def logits_nll(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
+    """logsumexp(logits) - logits[target], [steps] float64, of logits [steps, vocabulary]."""
+    scores = scores.astype(np.float64)
+    top = scores.max(axis=1)
+    total = np.log(np.exp(scores - top[:, None]).sum(axis=1)) + top
+    found: np.ndarray = total - scores[np.arange(scores.shape[0]), targets]
+    return found
+
+
+def task_from_logits(scores: np.ndarray, targets: np.ndarray) -> TaskResult:
+    """The task's result from a machine's own logits [steps, vocabulary]."""
+    return summarise([logits_nll(scores, np.asarray(targets, np.int64))])
 
 
 def summarise(parts: Iterable[np.ndarray]) -> TaskResult:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from neurosim.pipeline.base import Prepared, Progress, Share, afresh, loaded
+from neurosim.pipeline.base import Prepared, Progress, Share, Told, afresh, loaded
 from neurosim.pipeline.preparation import prepare
 from neurosim.pipeline.simulation import select, simulate
 from neurosim.scenario import Scenario
@@ -21,8 +21,8 @@ from neurosim.scenario import Scenario
 if TYPE_CHECKING:
     from neurosim.measure import Result
 
-__all__ = ["Prepared", "Progress", "Share", "afresh", "check", "prepare", "run", "select",
-           "simulate"]
+__all__ = ["Prepared", "Progress", "Share", "Told", "afresh", "check", "prepare", "run",
+           "select", "simulate"]
 
 
 def run(
@@ -31,6 +31,7 @@ def run(
     engine: str | None = None,
     progress: Progress | None = None,
     scratch: Path | None = None,
+    told: Told | None = None,
 ) -> Result:
     """Simulate a scenario.
 
@@ -41,6 +42,7 @@ def run(
         progress: called with (steps done, steps, what) as the run proceeds.
         scratch: folder for the trace, if one is recorded, until the result is written (default: the
             system's for temporary files).
+        told: called with (stream, text) as tokens are generated.
 
     Returns:
         The measures; nothing is written until :meth:`Result.write`.
@@ -49,7 +51,7 @@ def run(
         UserError: any refusal, with file, line and column.
     """
     prepared = prepare(loaded(scenario, overrides))
-    return simulate(prepared, engine, progress, scratch=scratch)
+    return simulate(prepared, engine, progress, scratch=scratch, told=told)
 
 
 def check(scenario: Scenario | str | Path, overrides: Sequence[str] = ()) -> Prepared:

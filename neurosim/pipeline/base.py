@@ -12,6 +12,7 @@ from neurosim.chip import Chip
 from neurosim.errors import UserError
 from neurosim.image import Image
 from neurosim.mapping.model import Mapping
+from neurosim.network.machine import LanguagePlan
 from neurosim.network.model import Network, Workload
 from neurosim.scenario import Scenario, load_scenario
 
@@ -19,6 +20,9 @@ from neurosim.scenario import Scenario, load_scenario
 Progress = Callable[[int, int, str], object]
 #: Called as ``share(what, scenario, make)``: what ``make()`` returns, perhaps from an earlier call.
 Share = Callable[[str, Scenario, Callable[[], Any]], Any]
+
+#: Called as ``told(stream, text)`` with a generated token's text, as soon as it was chosen.
+Told = Callable[[int, str], object]
 
 
 def afresh(what: str, scenario: Scenario, make: Callable[[], Any]) -> Any:
@@ -29,7 +33,11 @@ def afresh(what: str, scenario: Scenario, make: Callable[[], Any]) -> Any:
 @dataclass(frozen=True)
 class Prepared:
     """Everything before the simulation; without a network, ``network``, ``workload`` and
-    ``mapping`` are None (traffic)."""
+    ``mapping`` are None (traffic).
+
+    ``network`` and ``workload`` are the model's, with embedding and decoder at the precisions of
+    ``plan``; ``machine`` and ``entering`` are what runs: the ends that are on the chip are layers.
+    """
 
     scenario: Scenario
     network: Network | None
@@ -37,6 +45,9 @@ class Prepared:
     chip: Chip
     mapping: Mapping | None
     image: Image
+    plan: LanguagePlan = LanguagePlan()
+    machine: Network | None = None
+    entering: Workload | None = None
 
 
 def loaded(scenario: Scenario | str | Path, overrides: Sequence[str]) -> Scenario:

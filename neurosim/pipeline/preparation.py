@@ -13,8 +13,16 @@ from neurosim.image import Image
 from neurosim.lower import SyncPlan, lower_network, lower_traffic
 from neurosim.mapping import map_network
 from neurosim.mapping.model import Mapping
+from neurosim.mapping.partition import machine_rates
+from neurosim.network.machine import (
+    LanguagePlan,
+    at_precisions,
+    machine_network,
+    machine_workload,
+)
 from neurosim.network.model import Network, Workload
 from neurosim.pipeline.base import Prepared, Share, afresh, loaded, located
+from neurosim.pipeline.language import calibration_inputs, check_plan, plan_of
 from neurosim.scenario import Scenario
 
 #: Steps of the workload run on the functional model to learn the rates that mapping balances by.
@@ -29,19 +37,30 @@ def prepare(scenario: Scenario | str | Path, overrides: Sequence[str] = (),
         chip = share("chip", scenario, lambda: _chip(scenario))
         if scenario.network is None:
             return Prepared(scenario, None, None, chip, None, _traffic_image(scenario, chip))
-        network = share("network", scenario, lambda: _network(scenario))
+        model = share("network", scenario, lambda: _network(scenario))
+        plan = plan_of(scenario)
+        check_plan(plan, model, chip)
+        network = at_precisions(model, plan)
         workload = share("workload", scenario, lambda: make_workload(scenario, network))
         rates = share("rates", scenario, lambda: _rates(network, workload))
-        mapping = share("mapping", scenario, lambda: _mapping(scenario, network, rates, chip))
-        image = make_image(scenario, network, workload, chip, mapping)
-        return Prepared(scenario, network, workload, chip, mapping, image)
+        machine = machine_network(network, plan)
+        entering = machine_workload(network, workload, plan)
+        mapping = share("mapping", scenario,
+                        lambda: _mapping(scenario, machine, plan, rates, chip))
+        image = make_image(scenario, machine, entering, chip, mapping, plan)
+        return Prepared(scenario, network, workload, chip, mapping, image, plan, machine, entering)
 
 
-def make_image(scenario: Scenario, network: Network, workload: Workload, chip: Chip,
-           mapping: Mapping) -> Image:
+def make_image(scenario: Scenario, machine: Network, entering: Workload, chip: Chip,
+               mapping: Mapping, plan: LanguagePlan) -> Image:
+    """The crossing; what the task needs is recorded: what the host received, or the logits where
+    the machine computes them on its cores."""
+    scored = entering.targets is not None
     return lower_network(
-        network, workload, chip, mapping, _sync(scenario), scenario.seed,
-        record_outputs="activity" in scenario.record, record_host=workload.targets is not None)
+        machine, entering, chip, mapping, _sync(scenario), scenario.seed,
+        record_outputs="activity" in scenario.record,
+        record_host=scored and not plan.decoder_layer, language=plan,
+        record_logits=scored and plan.decoder_layer)
 
 
 def _chip(scenario: Scenario) -> Chip:
@@ -73,20 +92,24 @@ def _network(scenario: Scenario) -> Network:
     return network
 
 
-def make_workload(scenario: Scenario, network: Network, steps: int | None = None) -> Workload:
-    """The simulated steps, or the first ``steps`` of the file."""
+def make_workload(scenario: Scenario, network: Network, tokens: int | None = None) -> Workload:
+    """The simulated steps of all streams, or one stream of the first ``tokens`` of the file."""
     spec, make = scenario.workload, net.workload
-    steps = steps or spec.steps
+    steps = tokens or spec.steps
+    streams = 1 if tokens else scenario.streams or 1
     window = _window(scenario, network)
-    if spec.text is not None:
-        return make.from_text(scenario.resolve(spec.text), network, steps, spec.start, window)
-    if spec.tokens is not None:
-        return make.from_tokens(scenario.resolve(spec.tokens), network, steps, spec.start, window)
-    if spec.inputs is not None:
-        return make.from_inputs(scenario.resolve(spec.inputs), network, steps, spec.start, window)
+    if spec.prompt is not None:
+        assert steps is not None
+        prompts = spec.prompt * streams if len(spec.prompt) == 1 else spec.prompt
+        return make.from_prompts(prompts, network, steps, window)
+    for path, read in ((spec.text, make.from_text), (spec.tokens, make.from_tokens),
+                       (spec.inputs, make.from_inputs)):
+        if path is not None:
+            return read(scenario.resolve(path), network, steps, spec.start, window, streams)
     made = scenario.network.synthetic if scenario.network else None
     assert made is not None and steps is not None
-    return make.synthetic_inputs(network, steps, made.input_activity, scenario.seed, window)
+    return make.synthetic_inputs(network, steps, made.input_activity, scenario.seed, window,
+                                 streams)
 
 
 def _window(scenario: Scenario, network: Network) -> int:
@@ -96,17 +119,21 @@ def _window(scenario: Scenario, network: Network) -> int:
     return int(network.sidecar.get("window") or 0)
 
 
-def _mapping(scenario: Scenario, network: Network, rates: list[np.ndarray], chip: Chip) -> Mapping:
+def _mapping(scenario: Scenario, machine: Network, plan: LanguagePlan, rates: list[np.ndarray],
+             chip: Chip) -> Mapping:
+    """``rates`` are those of the model's inputs and layers.  Streams need a bank of sums each, as
+    their recurrent events are used as many steps later."""
     spec = scenario.mapping
     return map_network(
-        network, chip, cores=scenario.chip.cores, partition=spec.partition,
+        machine, chip, cores=scenario.chip.cores, partition=spec.partition,
         placement=spec.placement, cores_per_layer=spec.cores_per_layer, keys=spec.keys,
-        buffers=scenario.sync.buffers or 2, rates=rates, seed=scenario.seed)
+        buffers=plan.streams - 1 + (scenario.sync.buffers or 2),
+        rates=machine_rates(rates, plan, machine), seed=scenario.seed, plan=plan)
 
 
 def _rates(network: Network, workload: Workload) -> list[np.ndarray]:
     """Mean events a step of inputs and units, from a calibration run of the functional model."""
-    inputs = workload.inputs[:CALIBRATION_STEPS]
+    inputs = calibration_inputs(network, workload, CALIBRATION_STEPS)
     outputs = net.run_functional(network, inputs, workload.window)
     return [(x != 0).mean(axis=0) for x in (inputs, *outputs)]
 

@@ -16,9 +16,10 @@ from neurosim.chip.bounds import End, at_range_end
 from neurosim.engines import select
 from neurosim.engines.outcome import INTERRUPTED, Outcome, Watcher, raise_unless_finished
 from neurosim.errors import SimulationError
-from neurosim.image import Image
+from neurosim.image import Counters, Image
 from neurosim.measure.summary import si
-from neurosim.pipeline.base import Prepared, Progress, Share, afresh, located
+from neurosim.pipeline.base import Prepared, Progress, Share, Told, afresh, located
+from neurosim.pipeline.generation import teller
 from neurosim.pipeline.preparation import make_image
 from neurosim.pipeline.tasks import part_task, task_block
 from neurosim.pipeline.tracing import run_traced
@@ -30,20 +31,19 @@ if TYPE_CHECKING:
 
 def simulate(prepared: Prepared, engine: str | None = None,
              progress: Progress | None = None, share: Share = afresh,
-             scratch: Path | None = None) -> Result:
-    """Run a prepared scenario and measure it; ``share`` as in :func:`prepare`, ``scratch`` as in
-    :func:`neurosim.pipeline.run`."""
-    from neurosim.measure import measure
-
+             scratch: Path | None = None, told: Told | None = None) -> Result:
+    """Run a prepared scenario and measure it; ``share`` as in :func:`prepare`, ``scratch`` and
+    ``told`` as in :func:`neurosim.pipeline.run`."""
     scenario, image = prepared.scenario, prepared.image
     with located(scenario):
         name, run_engine = select(engine or scenario.engine, image)
         report = None if progress is None else _watcher(name, image, progress)
         started = time.time()
+        chosen = None if told is None else teller(prepared, told)
         if "trace" in scenario.record:
-            outcome = run_traced(run_engine, scratch, image, progress=report)
+            outcome = run_traced(run_engine, scratch, image, progress=report, chosen=chosen)
         else:
-            outcome = run_engine(image, progress=report)
+            outcome = run_engine(image, progress=report, chosen=chosen)
         seconds = time.time() - started
         try:
             raise_unless_finished(image, outcome)
@@ -53,18 +53,30 @@ def simulate(prepared: Prepared, engine: str | None = None,
             return _partial(prepared, name, outcome, {"started": started, "seconds": seconds})
         if image.n_sources and not prepared.chip.noc.check_deadlock:
             _refuse_deadlocked_traffic(prepared.chip, image, outcome)
-        task = task_block(prepared, outcome.counters.host_values, progress, share)
-        result = measure(
-            name=scenario.name, scenario_sha256=scenario.sha256, resolved=scenario.resolved(),
-            engine=name, seed=scenario.seed, network=prepared.network, workload=prepared.workload,
-            chip=prepared.chip, mapping=prepared.mapping, image=image, counters=outcome.counters,
-            task=task, trace=outcome.trace, wall={"started": started, "seconds": seconds})
+        task = task_block(prepared, outcome.counters, progress, share)
+        result = _measured(prepared, name, outcome.counters, task=task, trace=outcome.trace,
+                           wall={"started": started, "seconds": seconds})
         bounds = _bounds(prepared, name, run_engine) if scenario.bounds else None
         found = {"bounds": bounds}
         explained = None if outcome.trace is None else _explained(prepared, outcome.trace)
         if explained is not None:
             found["critical_path"] = explained.data()
         return replace(result, data={**result.data, **found}, draw=partial(_draw, explained))
+
+
+def _measured(prepared: Prepared, engine: str, counters: Counters, **more: Any) -> Result:
+    """Everything that is measured of a run; ``more`` overrides what was prepared."""
+    from neurosim.measure import measure
+
+    scenario = prepared.scenario
+    run = {
+        "name": scenario.name, "scenario_sha256": scenario.sha256,
+        "resolved": scenario.resolved(), "engine": engine, "seed": scenario.seed,
+        "network": prepared.network, "workload": prepared.workload, "chip": prepared.chip,
+        "mapping": prepared.mapping, "image": prepared.image, "counters": counters,
+        "machine": prepared.machine, "plan": prepared.plan,
+    }
+    return measure(**{**run, **more})
 
 
 def _watcher(name: str, image: Image, progress: Progress) -> Watcher:
@@ -114,22 +126,18 @@ def _partial(prepared: Prepared, name: str, outcome: Outcome, wall: dict[str, fl
     Raises:
         KeyboardInterrupt: no step was over.
     """
-    from neurosim.measure import measure
     from neurosim.measure.partial import cut, finished_steps
 
-    scenario, image, workload = prepared.scenario, prepared.image, prepared.workload
+    image, workload = prepared.image, prepared.workload
     counters, steps = outcome.counters, 0
     if workload is not None:
         steps = finished_steps(image, counters)
         workload, image, counters = cut(workload, image, counters, steps)
     if workload is None or steps == 0:
         raise KeyboardInterrupt
-    task = part_task(prepared.network, workload, counters.host_values)
-    result = measure(
-        name=scenario.name, scenario_sha256=scenario.sha256, resolved=scenario.resolved(),
-        engine=name, seed=scenario.seed, network=prepared.network, workload=workload,
-        chip=prepared.chip, mapping=prepared.mapping, image=image, counters=counters, task=task,
-        trace=outcome.trace, wall=wall)
+    task = part_task(prepared, workload, counters)
+    result = _measured(prepared, name, counters, workload=workload, image=image, task=task,
+                       trace=outcome.trace, wall=wall)
     part = {"steps_asked": prepared.image.steps, "steps_finished": steps}
     return replace(result, data={**result.data, "partial": part}, draw=partial(_draw, None))
 
@@ -145,22 +153,18 @@ def _bounds(prepared: Prepared, name: str, run_engine: Callable[..., Any]) -> di
 
     Mapping and outputs stay; under ``tick`` the outputs may differ, and the task is not repeated.
     """
-    from neurosim.measure import measure
-
-    scenario, network, workload = prepared.scenario, prepared.network, prepared.workload
-    if network is None or workload is None or prepared.mapping is None:
+    machine, entering = prepared.machine, prepared.entering
+    if machine is None or entering is None or prepared.mapping is None:
         return None
     found: dict[str, Any] = {}
     ends: tuple[End, End] = ("low", "high")
     for end in ends:
         chip = at_range_end(prepared.chip, end)
-        image = make_image(scenario, network, workload, chip, prepared.mapping)
+        image = make_image(prepared.scenario, machine, entering, chip, prepared.mapping,
+                           prepared.plan)
         outcome = run_engine(image)
         raise_unless_finished(image, outcome)
-        result = measure(
-            name=scenario.name, scenario_sha256=scenario.sha256, resolved={}, engine=name,
-            seed=scenario.seed, network=network, workload=workload, chip=chip,
-            mapping=prepared.mapping, image=image, counters=outcome.counters)
+        result = _measured(prepared, name, outcome.counters, chip=chip, image=image, resolved={})
         found[end] = {key: result.data[key] for key in (
             "latency_s", "throughput_steps_per_s", "energy_j", "energy_low_j", "energy_high_j",
             "power_w")}

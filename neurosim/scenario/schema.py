@@ -7,48 +7,32 @@ the descriptions go into the JSON Schema and so into editors.
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
-from pydantic_core import PydanticCustomError
+from pydantic import Field, model_validator
 
-from neurosim.files.units import Quantity, describe
+from neurosim.files.units import Quantity
+from neurosim.scenario.language import (
+    DecoderSection,
+    EmbeddingSection,
+    GenerateSection,
+    Prompt,
+    check_language,
+)
+from neurosim.scenario.section import (
+    BelowOne,
+    Count,
+    FilePath,
+    Fraction,
+    Natural,
+    Number,
+    PositiveTime,
+    Section,
+    Time,
+    refuse,
+)
 
 SYNTHETIC_STEPS = 10
-
-
-def refuse(key: str, why: str, allowed: str | None = None) -> NoReturn:
-    """Refuse the section for a reason that lies in ``key`` (relative to the section)."""
-    context = {"key": key, "why": why, "allowed": allowed or ""}
-    raise PydanticCustomError("section", "{why}", context)
-
-
-def _path(value: object) -> Path:
-    if isinstance(value, Path):
-        return value
-    if not isinstance(value, str) or not value.strip() or "\0" in value:
-        context = {"why": f"must be a path, not {describe(value)}", "allowed": "path of a file"}
-        raise PydanticCustomError("quantity", "{why}", context)
-    return Path(value)
-
-
-FilePath = Annotated[Path, BeforeValidator(_path), WithJsonSchema({"type": "string"})]
-Count = Annotated[int, Field(ge=1)]
-Natural = Annotated[int, Field(ge=0)]
-Fraction = Annotated[float, Quantity("fraction", minimum=0.0, maximum=1.0)]
-BelowOne = Annotated[float, Quantity("fraction", minimum=0.0, below=1.0)]
-Number = Annotated[float, Quantity("number")]
-Time = Annotated[float, Quantity("time", minimum=0.0)]
-PositiveTime = Annotated[float, Quantity("time", above=0.0)]
-
-
-class Section(BaseModel):
-    """Base of all sections: immutable, strict, nothing unknown."""
-
-    model_config = ConfigDict(
-        extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True
-    )
 
 
 class Synthetic(Section):
@@ -72,6 +56,12 @@ class Synthetic(Section):
     """A unit has synapses only from sources within this index distance."""
     fan_in: Count | None = None
     """Stored sources per unit and kernel, instead of weight_sparsity."""
+
+    @model_validator(mode="after")
+    def _one_density(self) -> Self:
+        if self.fan_in is not None and self.weight_sparsity:
+            refuse("fan_in", "both fan_in and weight_sparsity are given", "one of them")
+        return self
 
 
 class NetworkSection(Section):
@@ -97,6 +87,10 @@ class NetworkSection(Section):
         given = [key for key in ("model", "synthetic") if getattr(self, key) is not None]
         if len(given) != 1:
             refuse(given[-1] if given else "", "give exactly one source", "model or synthetic")
+        moved = [key for key in ("threshold_offset", "reset_offset") if getattr(self, key)]
+        if self.fire == "always" and moved:
+            refuse(moved[0], "units that always fire have no threshold to move",
+                   "0, or fire: threshold")
         return self
 
 
@@ -128,8 +122,11 @@ class WorkloadSection(Section):
     """.npy of input rows, shape [steps, inputs]."""
     traffic: Traffic | None = None
     """Synthetic packet traffic instead of a network."""
+    prompt: Prompt | None = None
+    """mode: generate: text that each stream begins with, or a list of one text a stream."""
     steps: Count | None = None
-    """Steps to simulate; default: all that the file holds (10 for a synthetic network)."""
+    """Steps of each stream; default: all that the file holds (10 for a synthetic network).
+    mode: generate: tokens that each stream generates at least."""
     start: Natural = 0
     """First row of the file that is used."""
     window: Natural | None = None
@@ -139,7 +136,7 @@ class WorkloadSection(Section):
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
-        sources = ("text", "tokens", "inputs", "traffic")
+        sources = ("text", "tokens", "inputs", "traffic", "prompt")
         given = [key for key in sources if getattr(self, key) is not None]
         if len(given) > 1:
             refuse(given[-1], f"{given[0]} is given already", "one of " + ", ".join(sources))
@@ -177,8 +174,9 @@ class HostSection(Section):
 
     closed_loop: bool = False
     """Each step's input waits for the output of the step before."""
-    input: Literal["packets"] = "packets"
-    """How input values enter: one packet per non-zero value."""
+    input: Literal["packets", "currents"] = "packets"
+    """packets: a packet for each non-zero value; currents: gate sums that the host has multiplied
+    out, several to a packet."""
 
 
 class SyncSection(Section):
@@ -234,6 +232,14 @@ class Sections(Section):
     mapping: MappingSection = MappingSection()
     host: HostSection = HostSection()
     sync: SyncSection = SyncSection(order="skewed")
+    mode: Literal["score", "generate"] = "score"
+    """score: given tokens enter; generate: the token that the machine chose enters next."""
+    streams: Count | None = None
+    """Independent sequences interleaved, each with its own state; default: one, or one a prompt."""
+    embedding: EmbeddingSection = EmbeddingSection()
+    decoder: DecoderSection | None = None
+    """Left out: the decoder costs nothing (mode: generate: it is on the host)."""
+    generate: GenerateSection | None = None
     engine: Literal["auto", "simpy", "compiled"] = "auto"
     """simpy: the readable reference; compiled: the fast one; auto: compiled where it can."""
     seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
@@ -252,7 +258,8 @@ class Sections(Section):
         elif work.traffic is not None:
             refuse("workload.traffic", "takes no network", "network or workload.traffic")
         elif network.model is not None:
-            if not (work.text or work.tokens or work.inputs):
+            if self.mode == "score" and not (
+                    work.text or work.tokens or work.inputs or work.prompt):
                 refuse("workload", "a model needs input", "text, tokens or inputs")
         elif work.text or work.tokens:
             key = "workload.text" if work.text else "workload.tokens"
@@ -260,6 +267,12 @@ class Sections(Section):
         elif work.steps is None and work.inputs is None:
             filled = work.model_copy(update={"steps": SYNTHETIC_STEPS})
             object.__setattr__(self, "workload", filled)
+        return self
+
+    @model_validator(mode="after")
+    def _language(self) -> Self:
+        for key, value in check_language(self).items():
+            object.__setattr__(self, key, value)
         return self
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from neurosim.errors import ScenarioError
 from neurosim.files.yaml_tree import Document
 from neurosim.scenario.complaints import refusal
-from neurosim.scenario.schema import Count, Natural, Section, refuse
+from neurosim.scenario.section import Count, Natural, Section, refuse
 
 KEY = "sweep"
 Finite = Annotated[int | float, Field(allow_inf_nan=False)]

@@ -14,19 +14,22 @@ from typing import Any
 from neurosim.scenario import Scenario
 
 _WORDS = ("name", "description")
-_MACHINE = (*_WORDS, "chip", "mapping", "host", "sync", "engine", "record")
+_MACHINE = (*_WORDS, "chip", "mapping", "host", "sync", "engine", "record", "generate",
+            "decoder.on", "decoder.gated", "decoder.cores", "decoder.reduction", "embedding.on",
+            "embedding.cores")
 _EVALUATION = "workload.evaluate_tokens"
+_LANGUAGE = ("mode", "streams", "embedding", "decoder", "generate")
 #: What -> dotted keys of the scenario that make no difference to it.
 IGNORES: dict[str, tuple[str, ...]] = {
     "chip": (*_WORDS, "network", "workload", "mapping", "host", "sync", "engine", "record", "seed",
-             "chip.cores"),
-    "network": (*_MACHINE, _EVALUATION),
+             "chip.cores", *_LANGUAGE),
+    "network": (*_MACHINE, *_LANGUAGE, _EVALUATION),
     "workload": (*_MACHINE, _EVALUATION),
     "rates": (*_MACHINE, _EVALUATION),
     "reference": (*_MACHINE, _EVALUATION),
     "task": _MACHINE,
-    "mapping": (*_WORDS, "host", "engine", "record", _EVALUATION, "sync.kind", "sync.order",
-                "sync.base", "sync.per_core", "sync.period"),
+    "mapping": (*_WORDS, "host.closed_loop", "engine", "record", _EVALUATION, "sync.kind",
+                "sync.order", "sync.base", "sync.per_core", "sync.period"),
 }
 #: A trained network is the same whatever enters it, and nothing about it is drawn.
 _TRAINED = ("workload", "seed")

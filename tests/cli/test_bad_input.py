@@ -137,11 +137,10 @@ def contents(folder: Path) -> dict[str, bytes]:
     }
 
 
-@pytest.mark.parametrize("name", CASES)
-def test_one_line_exit_2_and_nothing_written(
-    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
-):
-    case = CASES[name]
+def refused_in_one_line(
+    case: Case, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Run the case: one line on stderr with place, key and reason; exit 2; nothing written."""
     raw = case.text if isinstance(case.text, bytes) else case.text.encode()
     (folder / "s.yaml").write_bytes(raw)
     before = contents(folder)
@@ -158,6 +157,13 @@ def test_one_line_exit_2_and_nothing_written(
     assert re.fullmatch(case.key, line["key"]), printed.err
     assert re.search(case.why, line["why"]), printed.err
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_one_line_exit_2_and_nothing_written(
+    name: str, folder: Path, capsys: pytest.CaptureFixture[str]
+):
+    refused_in_one_line(CASES[name], folder, capsys)
 
 
 def test_check_and_show_refuse_alike(folder: Path, capsys: pytest.CaptureFixture[str]):

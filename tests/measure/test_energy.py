@@ -80,7 +80,7 @@ def test_spinnaker2_power(level: str, busy: bool, measured_w: float):
 def test_host_arithmetic_is_no_part_of_the_chip():
     f = cases.facts()
     macs = 10**9
-    host = energy.host(f, macs)
+    host = energy.host(f, {"decoder_macs": macs, "decoder_macs_done": 0})
     assert host["decoder_j"] == pytest.approx(macs * float(f.chip.energy.host_j_per_mac))
     assert host["decoder_s"] == pytest.approx(macs / float(f.chip.host.macs_per_s))
     assert host["decoder_low_j"] < host["decoder_j"] < host["decoder_high_j"]

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from neurosim.engines import reference
-from neurosim.image import ROW_FORWARD, ROW_INPUT, ROW_RECURRENT
+from neurosim.image import ROW_CLASSES, ROW_FORWARD, ROW_INPUT, ROW_RECURRENT
 from neurosim.lower import SyncPlan, lower_network
 from neurosim.measure import operations
 from neurosim.measure.facts import Facts
@@ -58,7 +58,7 @@ def test_gesture_formulas(h: int):
     first, second = cases.layer(4 * h, h), cases.layer(h, h)
     network = Network((first, second))
     f = cases.facts()
-    synaptic = np.zeros((2, 3), np.int64)
+    synaptic = np.zeros((2, ROW_CLASSES), np.int64)
     fired = int((1 - s) * h)
     synaptic[0, [ROW_INPUT, ROW_RECURRENT]] = [4 * h * 3 * h, fired * 3 * h]
     synaptic[1, [ROW_FORWARD, ROW_RECURRENT]] = [fired * 3 * h, fired * 3 * h]
