@@ -4,7 +4,8 @@ An engine knows only an :class:`Image`; it returns :class:`Counters` and, when a
 times are int64 ticks of ``1 / tick_hz`` seconds.  The meaning of every field is fixed in
 docs/reference/machine-model.md.
 
-Numbering.  Parts: routers, cores, sources, hosts, synchroniser, in that order.  Channels: the
+Numbering.  Parts: routers, cores, memory ports, sources, hosts, synchroniser, in that order.
+Channels: the
 outputs of all routers (grouped by router, ascending), then one injection channel for every core,
 source and host in part order.  Input ports are grouped by router.  Units are numbered core by
 core.  Core i of an Image holds slice i of the mapping; the chip's other cores do not appear.
@@ -13,6 +14,7 @@ core.  Core i of an Image holds slice i of the mapping; the chip's other cores d
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
@@ -50,14 +52,15 @@ BATCHES = 32
 
 @dataclass(frozen=True)
 class Image:
-    """A scenario lowered to arrays.  Index names: P parts, R routers, C cores, S sources, H hosts,
-    O router outputs, Q channels (O + C + S + H), I input ports, N tree nodes, B branches,
-    U units, W rows, Y synapses, T steps of all streams, L layers, V words."""
+    """A scenario lowered to arrays.  Index names: P parts, R routers, C cores, M memory ports,
+    S sources, H hosts, O router outputs, Q channels (O + C + S + H), I input ports, N tree nodes,
+    B branches, U units, W rows, Y synapses, T steps of all streams, L layers, V words."""
 
     # --- counts and clocks
     tick_hz: int
     n_routers: int
     n_cores: int
+    n_ports: int
     n_sources: int
     n_hosts: int
     n_vcs: int
@@ -87,6 +90,7 @@ class Image:
     route_channel: np.ndarray  # [R, S] channel towards source-sink s (traffic), else empty
     route_vc: np.ndarray  # [R, S]
     packet_bits: np.ndarray  # [PACKET_KINDS] by packet kind
+    packet_events: int  # most events in an event packet
     # --- steps
     steps: int
     streams: int  # S interleaved sequences: step u is step u // S of stream u % S
@@ -113,6 +117,13 @@ class Image:
     ack_tree: np.ndarray  # [C] or -1
     n_markers: np.ndarray  # [C, 2] sources whose markers complete a step, by delay
     n_acks: np.ndarray  # [C, 2] receivers that acknowledge, by delay (0 forward, 1 recurrent)
+    # --- memory ports
+    core_port: np.ndarray  # [C] number of the core's port, or -1
+    core_fetches: np.ndarray  # [C] rows (and, apart, units) fetched and not worked off, at most
+    port_request_ticks: np.ndarray  # [C] from a core's request to its arrival at the port
+    port_latency_ticks: np.ndarray  # [C] from the end of the port's transfer to DATA at the core
+    port_burst_bytes: np.ndarray  # [M] what is read at once
+    port_burst_ticks: np.ndarray  # [M] transfer of a burst
     # --- units, core by core
     unit_ptr: np.ndarray  # [C+1]
     unit_kind: np.ndarray  # [U]
@@ -126,6 +137,7 @@ class Image:
     unit_zoneout: np.ndarray  # [U] float64
     unit_always: np.ndarray  # [U] fire always
     unit_levels: np.ndarray  # [U] levels that an output is rounded to; 0: float32
+    unit_dram_bytes: np.ndarray  # [U] bytes that an update first needs from DRAM; 0: none
     replay: np.ndarray  # [rows, columns] float32, or [0, 0]
     lookup: np.ndarray  # [V, units of the lookup layer] float32, or [0, 0]
     output_columns: int  # units of all recurrent layers, side by side in recorded outputs
@@ -133,6 +145,7 @@ class Image:
     row_ptr: np.ndarray  # [W+1]
     row_ticks: np.ndarray  # [W] accumulate job
     row_class: np.ndarray  # [W]
+    row_dram_bytes: np.ndarray  # [W] bytes to fetch from DRAM; 0: the row is in local memory
     syn_target: np.ndarray  # [Y] gate sum: 4 * unit + gate
     syn_weight: np.ndarray  # [Y] float32
     # --- host
@@ -179,12 +192,17 @@ class Image:
         return self.n_routers
 
     @property
-    def first_source(self) -> int:
+    def first_port(self) -> int:
+        """The first memory port; cores are ``first_core .. first_port - 1``."""
         return self.n_routers + self.n_cores
 
     @property
+    def first_source(self) -> int:
+        return self.first_port + self.n_ports
+
+    @property
     def first_host(self) -> int:
-        return self.n_routers + self.n_cores + self.n_sources
+        return self.first_source + self.n_sources
 
     @property
     def sync_part(self) -> int:
@@ -195,9 +213,10 @@ class Image:
         """Router outputs; higher channel numbers are injection channels."""
         return int(self.out_ptr[-1])
 
-    def injection_channel(self, part: int) -> int:
-        """Channel on which a core, source or host injects."""
-        return self.n_outputs + part - self.n_routers
+    def injection_channel(self, part: Any) -> Any:
+        """Channel on which a core, source or host injects; of one part or an array of them."""
+        behind = self.n_ports * (part >= self.first_source)
+        return self.n_outputs + part - self.n_routers - behind
 
 
 @dataclass
@@ -213,9 +232,11 @@ class Counters:
     delivered: np.ndarray  # [PACKET_KINDS] copies taken in at endpoints
     dropped: np.ndarray  # [PACKET_KINDS] copies lost at full FIFOs
     in_flight: int  # copies owed but neither delivered nor dropped at the end
+    packed_events: int  # events that travelled in another event's packet
     job_count: np.ndarray  # [C, CORE_JOBS]
     job_ticks: np.ndarray  # [C, CORE_JOBS], wake included
     stalled_ticks: np.ndarray  # [C] only a send without credit to do
+    waiting_ticks: np.ndarray  # [C] only work to do whose data is on its way from DRAM
     wakes: np.ndarray  # [C]
     fifo_max: np.ndarray  # [C] packets
     core_dropped: np.ndarray  # [C]
@@ -234,6 +255,11 @@ class Counters:
     outputs: np.ndarray  # [T, columns] float32, or [0, 0]
     host_values: np.ndarray  # [T, output_units] float32, or [0, 0]
     logits: np.ndarray  # [T, V] float32, or [0, 0]
+    # memory ports
+    port_requests: np.ndarray  # [M] requests that arrived
+    port_bytes: np.ndarray  # [M] bytes asked for by those whose transfer began
+    port_busy: np.ndarray  # [M] ticks of their transfers
+    port_wait: np.ndarray  # [M] ticks from their arrivals to their transfers
     # traffic, measured on packets delivered at or after the warm-up
     source_offered: np.ndarray  # [S] offered at or after the warm-up
     sink_delivered: np.ndarray  # [S]
@@ -259,9 +285,11 @@ class Counters:
             delivered=zeros(PACKET_KINDS),
             dropped=zeros(PACKET_KINDS),
             in_flight=0,
+            packed_events=0,
             job_count=zeros(cores, CORE_JOBS),
             job_ticks=zeros(cores, CORE_JOBS),
             stalled_ticks=zeros(cores),
+            waiting_ticks=zeros(cores),
             wakes=zeros(cores),
             fifo_max=zeros(cores),
             core_dropped=zeros(cores),
@@ -285,6 +313,10 @@ class Counters:
             ),
             logits=np.zeros((steps, image.vocabulary) if image.record_logits else (0, 0),
                             np.float32),
+            port_requests=zeros(image.n_ports),
+            port_bytes=zeros(image.n_ports),
+            port_busy=zeros(image.n_ports),
+            port_wait=zeros(image.n_ports),
             source_offered=zeros(image.n_sources),
             sink_delivered=zeros(image.n_sources),
             latency_sum=zeros(BATCHES),

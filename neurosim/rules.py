@@ -24,6 +24,11 @@ def edge(tick: int, phase: int, period: int) -> int:
     return tick + (phase - tick) % period
 
 
+def bursts(n_bytes: int, burst_bytes: int) -> int:
+    """Bursts that a memory port transfers for ``n_bytes``."""
+    return -(-n_bytes // burst_bytes)
+
+
 def serialisation(bits: int, width: int, cycle: int) -> int:
     """Ticks that a packet of ``bits`` occupies a channel of ``width`` bits per ``cycle``."""
     return (bits + width - 1) // width * cycle

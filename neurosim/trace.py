@@ -13,11 +13,13 @@ LAND, DECIDE = 0, 1
 #: In the order of causes within one part's tick: an END lets a STEP be, a STEP an OFFER.
 KINDS = (
     "TIMER", "CREDIT", "ARRIVE", "DELIVER", "DROP", "DATA", "END", "STEP", "OFFER", "INJECT",
-    "SYNC", "GRANT", "START", "LEVEL",
+    "SYNC", "GRANT", "START", "LEVEL", "REQUEST", "SERVE",
 )
 (TIMER, CREDIT, ARRIVE, DELIVER, DROPPED, DATA, END, STEP, OFFER, INJECT, SYNC, GRANT, START,
- LEVEL) = range(14)
+ LEVEL, REQUEST, SERVE) = range(16)
 
+#: Bits of a memory request's number in the port of its records, below its core's number.
+REQUEST_BITS = 6
 _PORT_BITS, _KIND_BITS, _PART_BITS = 32, 5, 25
 #: No cause: the beginning of the world.
 NO_CAUSE = (-1, 0)

@@ -8,7 +8,7 @@ from neurosim.chip.schema import Chip
 
 End = Literal["low", "high"]
 #: Sections and units of the constants that are durations.
-_SECTIONS = ("noc", "core", "sync", "host")
+_SECTIONS = ("noc", "core", "sync", "host", "dram")
 _UNITS = ("cycles", "s")
 
 
@@ -21,6 +21,8 @@ def at_range_end(chip: Chip, end: End) -> Chip:
     sections = {}
     for name in _SECTIONS:
         section = getattr(chip, name)
+        if section is None:
+            continue
         moved = {key: constant.model_copy(update={"value": getattr(constant, end)})
                  for key, constant, unit in section.constants()
                  if unit in _UNITS and constant.flag == "assumed"}

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from neurosim.chip.constant import Constant, Section, Strict, quantity
-from neurosim.chip.tiles import Topology, inconsistent
+from neurosim.chip.tiles import Topology, as_tuples, inconsistent
 
 if TYPE_CHECKING:
     import networkx as nx
 
+    from neurosim.chip.dram import Ports
     from neurosim.chip.routes import Routes
     from neurosim.chip.topology import NocArrays
+
+
+#: Most rows that a core may have on their way.
+MOST_OUTSTANDING = 64
 
 
 class Level(Section):
@@ -81,6 +86,32 @@ class Packet(Section):
     result_bits: Constant = quantity("bit", "candidate word of a decoder core: logit and word",
                                      positive=True, whole=True)
     payload_bits: Constant = quantity("bit", "payload within a spike packet", whole=True)
+    events_per_packet: Constant | None = quantity(
+        "", "events of one core and step in a spike packet, at most (null: 1)", positive=True,
+        whole=True, optional=True)
+
+
+class Dram(Section):
+    """Memory beside a chip, behind ports on its network.
+
+    ``tiles``: those at whose routers the ports are, on every chip; null: one port, at the host's
+    tile (of a graph file: at the first router of each chip).
+    """
+
+    bytes: Constant = quantity("B", "memory of one chip", positive=True, whole=True)
+    bandwidth_bytes_per_s: Constant = quantity("B/s", "transfer of one port", positive=True)
+    latency_s: Constant = quantity("s", "access of an idle port, without transfer and network",
+                                   positive=True)
+    burst_bytes: Constant = quantity("B", "a port transfers whole bursts", positive=True,
+                                     whole=True)
+    outstanding: Constant = quantity("", "rows that a core has fetched and not worked off, at most",
+                                     positive=True, whole=True)
+    tiles: tuple[tuple[int, int], ...] | None = None
+
+    @field_validator("tiles", mode="before")
+    @classmethod
+    def _tuples(cls, raw: Any) -> Any:
+        return as_tuples(raw)
 
 
 class Core(Section):
@@ -184,7 +215,8 @@ class Chip(Strict):
     """A chip: tiles, NoC, cores and all their costs (see :func:`neurosim.chip.load_chip`).
 
     ``usable_cores``, a number per chip, null: all; the others have the highest ids and stay
-    reserved.  ``board_link`` null: links between boards are like ``chip_link``.
+    reserved.  ``board_link`` null: links between boards are like ``chip_link``.  ``dram`` null:
+    there is none.
     ``sources`` says where values that are no :class:`Constant` come from, by dotted key.
     ``default_level`` is the level in use once the chip is loaded.
     """
@@ -201,6 +233,7 @@ class Chip(Strict):
     sync: Sync
     host: Host
     energy: Energy
+    dram: Dram | None = None
     chip_link: ChipLink | None = None
     board_link: ChipLink | None = None
     sources: dict[str, str] = {}
@@ -222,6 +255,9 @@ class Chip(Strict):
                 raise inconsistent("topology.without", "leaves no tile with cores", "fewer holes")
             if self.usable_cores is not None and self.usable_cores > cores:
                 raise inconsistent("usable_cores", f"is {self.usable_cores}", f"1 to {cores}")
+        if self.dram is not None and int(self.dram.outstanding) > MOST_OUTSTANDING:
+            raise inconsistent("dram.outstanding", f"is {int(self.dram.outstanding)}",
+                               f"1 to {MOST_OUTSTANDING}")
         share = self.core.mac_utilisation
         if share is not None and float(share) > 1.0:
             raise inconsistent("core.mac_utilisation", f"is {float(share):g}", "a share up to 1")
@@ -273,6 +309,13 @@ class Chip(Strict):
         return noc_arrays(self.topology_graph)
 
     @cached_property
+    def dram_ports(self) -> Ports:
+        """Where the ports of its DRAM are (:class:`neurosim.chip.dram.Ports`)."""
+        from neurosim.chip.dram import find_ports
+
+        return find_ports(self)
+
+    @cached_property
     def routes(self) -> Routes:
         """Which output packets take (:class:`neurosim.chip.routes.Routes`)."""
         from neurosim.chip.routing import make_routes
@@ -285,7 +328,7 @@ class Chip(Strict):
             for name, constant, unit in level.constants():
                 yield f"levels.{level_name}.{name}", constant, unit
         for section_name in ("noc", "chip_link", "board_link", "packet", "core", "sync", "host",
-                             "energy"):
+                             "energy", "dram"):
             if getattr(self, section_name) is None:
                 continue
             for name, constant, unit in getattr(self, section_name).constants():

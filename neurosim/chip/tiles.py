@@ -15,8 +15,9 @@ Kind = Literal["mesh", "torus", "ring", "triangular_torus", "file"]
 TRIAD = 12
 
 
-def _as_tuples(raw: Any) -> Any:
-    return tuple(_as_tuples(item) for item in raw) if isinstance(raw, list | tuple) else raw
+def as_tuples(raw: Any) -> Any:
+    """Lists, however deep, as tuples."""
+    return tuple(as_tuples(item) for item in raw) if isinstance(raw, list | tuple) else raw
 
 
 class Grid(Strict):
@@ -34,7 +35,7 @@ class Grid(Strict):
     @field_validator("first", "without", "wrap", mode="before")
     @classmethod
     def _grid_tuples(cls, raw: Any) -> Any:
-        return _as_tuples(raw)
+        return as_tuples(raw)
 
     @field_validator("without")
     @classmethod
@@ -62,7 +63,7 @@ class Chips(Grid):
     @field_validator("gateway", mode="before")
     @classmethod
     def _gateway_tuple(cls, raw: Any) -> Any:
-        return _as_tuples(raw)
+        return as_tuples(raw)
 
     @model_validator(mode="after")
     def _possible(self) -> Chips:
@@ -95,7 +96,7 @@ class Topology(Grid):
     @field_validator("host", "links", mode="before")
     @classmethod
     def _tuples(cls, raw: Any) -> Any:
-        return _as_tuples(raw)
+        return as_tuples(raw)
 
     @field_validator("links")
     @classmethod

@@ -39,7 +39,8 @@ class Outcome:
 def part_name(image: Image, part: int) -> str:
     """A part for a person: ``router 3``, ``core 7``, ``host 0``..."""
     for first, name in ((image.sync_part, "synchroniser"), (image.first_host, "host"),
-                        (image.first_source, "source"), (image.first_core, "core"), (0, "router")):
+                        (image.first_source, "source"), (image.first_port, "memory port"),
+                        (image.first_core, "core"), (0, "router")):
         if part >= first:
             return f"{name} {part - first}"
     raise ValueError(part)

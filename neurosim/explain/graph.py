@@ -18,11 +18,12 @@ import numpy as np
 from neurosim import image as im
 from neurosim import trace
 from neurosim.explain.records import Records
+from neurosim.explain.split import memory_transfer
 from neurosim.image import Image
 
 # What an edge's delay is made of.
 (NOTHING, JOB, LATENCY, TAIL, READY, WHOLE, TRANSFER, CREDIT, LOCAL_BUSY, REPORT, BARRIER, PERIOD,
- CATCH_UP) = range(13)
+ CATCH_UP, ASK, SERVED, ANSWER) = range(16)
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,12 @@ class Graph:
         moved = self.sort == LATENCY
         place[moved] = first + image.in_channel[r.port[target[moved]]]
         waits = self.sort == CREDIT
-        injection = first + image.n_outputs + r.part[target] - image.n_routers
+        injection = first + image.injection_channel(r.part[target])
         channel = np.where(r.kind[target] == trace.GRANT, first + r.port[target], injection)
         place[waits] = channel[waits]
         place[np.isin(self.sort, (REPORT, BARRIER, PERIOD))] = image.sync_part
+        answers = self.sort == ANSWER
+        place[answers] = r.part[source[answers]]
         return place
 
 
@@ -76,6 +79,7 @@ def build(records: Records, image: Image | None = None) -> Graph:
     edges = _Edges()
     _jobs(records, edges)
     _steps(records, edges)
+    _memory(records, edges)
     _travel(records, edges)
     _outputs(records, edges)
     _credits(records, image or records.image, edges)
@@ -119,6 +123,35 @@ def _jobs(r: Records, edges: _Edges) -> None:
         edges.add(r.cause[decodes], decodes, CATCH_UP)
     sends = starts[r.info[starts] == im.SEND]
     edges.add(_offer_of(r)[r.packet[sends]], sends, NOTHING)
+
+
+def _memory(r: Records, edges: _Edges) -> None:
+    """A request travels, waits for the transfer before, and its data for the job that uses it."""
+    asks, serves, data = (np.flatnonzero(r.kind == kind)
+                          for kind in (trace.REQUEST, trace.SERVE, trace.DATA))
+    edges.add(r.cause[asks], asks, ASK)
+    edges.add(*_paired(asks, serves, r.part << 32 | r.port), NOTHING)
+    edges.add(previous(r.part, r.kind == trace.SERVE)[serves], serves, SERVED)
+    edges.add(r.cause[data], data, ANSWER)
+    starts = np.flatnonzero((r.kind == trace.START) & (r.port == 1))
+    for job, of_row in ((im.ACCUMULATE, True), (im.UPDATE, False)):
+        came = data[(r.source[data] >= 0) == of_row]
+        used = starts[r.info[starts] == job]
+        edges.add(*_paired(came, used, r.part), READY)
+
+
+def _paired(first: np.ndarray, then: np.ndarray,
+            group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The k-th record of ``first`` in a group [N] and the k-th of ``then`` in it."""
+    def numbered(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        order = index[np.argsort(group[index], kind="stable")]
+        begin = np.searchsorted(group[order], group[order])
+        return order, np.stack([group[order], np.arange(len(order)) - begin])
+
+    (a, a_number), (b, b_number) = numbered(first), numbered(then)
+    _, code = np.unique(np.concatenate([a_number, b_number], axis=1), axis=1, return_inverse=True)
+    _, at_a, at_b = np.intersect1d(code[: len(a)], code[len(a):], return_indices=True)
+    return a[at_a], b[at_b]
 
 
 def _offer_of(r: Records) -> np.ndarray:
@@ -246,7 +279,7 @@ def _credits(r: Records, image: Image, edges: _Edges) -> None:
     takes = np.sort(np.concatenate([grants, sends]))
     granted = r.kind[takes] == trace.GRANT
     channel = np.where(granted, r.port[takes],
-                       image.n_outputs + r.part[takes] - image.n_routers)
+                       image.injection_channel(r.part[takes]))
     vc = np.where(granted, r.info[takes], 0)
     bits = image.packet_bits[r.packet_kind[r.packet[takes]]]
     need = np.where(image.ch_port[channel] < 0, 1, -(-bits // image.flit_bits))
@@ -340,6 +373,10 @@ def delays(graph: Graph, image: Image, job: np.ndarray) -> np.ndarray:
     put(PERIOD, lambda *_: image.tick_period)
     put(CATCH_UP, lambda source, target: np.maximum(
         0, r.tick[target] - r.tick[source] - r.image.clock_period[r.part[target]] + 1))
+    put(ASK, lambda _, target: image.port_request_ticks[r.port[target] >> trace.REQUEST_BITS])
+    put(SERVED, lambda source, _: memory_transfer(r, source, image))
+    put(ANSWER, lambda source, target: memory_transfer(r, source, image)
+        + image.port_latency_ticks[r.part[target] - image.first_core])
     return result
 
 
@@ -358,13 +395,13 @@ def _credit_delay(r: Records, image: Image, source: np.ndarray, target: np.ndarr
     """From a slot's last transfer (a core's receive job) to the credit's landing."""
     granted = r.kind[target] == trace.GRANT
     channel = np.where(granted, r.port[target],
-                       image.n_outputs + np.clip(r.part[target] - image.n_routers, 0, None))
+                       image.injection_channel(np.maximum(r.part[target], image.n_routers)))
     channel = np.minimum(channel, len(image.ch_owner) - 1)
     return transfer[source] + image.ch_credit_delay[channel]
 
 
 def _source_transfer(image: Image, part: np.ndarray) -> np.ndarray:
-    channel = np.minimum(image.n_outputs + np.clip(part - image.n_routers, 0, None),
+    channel = np.minimum(image.injection_channel(np.maximum(part, image.n_routers)),
                          len(image.ch_owner) - 1)
     bits = int(image.packet_bits[im.TRAFFIC])
     return -(-bits // image.ch_width[channel]) * image.ch_cycle[channel]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 # Parts, in the order in which a packet meets them.
 (HOST_SEND, HOST_LINK, LOCAL, PIPELINE, BUSY, ARBITRATION, QUEUE, CREDIT, SERIAL, WIRE, INPUT,
- RECEIVE, ACCUMULATE, UPDATE, SEND, WAKE, REPORT, BARRIER, TICK, EDGE, OFFERED, DECODE) = range(22)
+ RECEIVE, ACCUMULATE, UPDATE, SEND, WAKE, REPORT, BARRIER, TICK, EDGE, OFFERED, DECODE, ASK,
+ MEMORY_QUEUE, MEMORY_TRANSFER, MEMORY_LATENCY) = range(26)
 NAMES = (
     "host sending", "host link", "local wire", "router pipeline", "output busy", "arbitration",
     "input queue", "credit", "serialisation", "link wire", "core input", "receive",
     "synaptic work", "update", "send", "wake", "report", "barrier", "tick", "clock edge", "offer",
     "decoding",
+    "memory request", "memory queue", "memory transfer", "memory latency",
 )
 #: What each part means, for tables and reports.
 MEANINGS = (
@@ -35,6 +37,10 @@ MEANINGS = (
     "wait for the next clock edge",
     "between two offers of a traffic source",
     "the host's decoder, or its choice among the candidates of decoder cores",
+    "a request's way to the memory port",
+    "wait for the memory port, which transfers for others",
+    "bursts from DRAM",
+    "access of DRAM and the data's way to the core",
 )
 
 COMPUTE, MEMORY, TRAFFIC, SYNCHRONISATION, BALANCE = range(5)
@@ -43,7 +49,7 @@ CLASSES = ("compute", "memory", "traffic", "synchronisation", "balance")
 CLASS_OF = (
     TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC,
     TRAFFIC, TRAFFIC, COMPUTE, COMPUTE, TRAFFIC, COMPUTE, SYNCHRONISATION, SYNCHRONISATION,
-    SYNCHRONISATION, SYNCHRONISATION, TRAFFIC, COMPUTE,
+    SYNCHRONISATION, SYNCHRONISATION, TRAFFIC, COMPUTE, MEMORY, MEMORY, MEMORY, MEMORY,
 )
 #: Parts that a core's own work consists of.
 CORE_WORK = (RECEIVE, ACCUMULATE, UPDATE, SEND, WAKE)

@@ -120,7 +120,7 @@ def last_records(records: Records) -> tuple[tuple[np.ndarray, np.ndarray], ...]:
     core = np.clip(records.part - image.first_core, 0, max(0, image.n_cores - 1))
     final = np.zeros(len(records), bool)
     if image.n_cores:
-        final = (image.core_stage[core] == image.n_layers) & (records.part < image.first_source)
+        final = (image.core_stage[core] == image.n_layers) & (records.part < image.first_port)
     final &= (records.kind == trace.END) & (records.info == im.UPDATE)
     updated = np.flatnonzero(final & (records.part >= image.first_core))
     return (took, records.step[took]), (updated, records.step[updated])
@@ -177,9 +177,11 @@ def layers(records: Records, index: np.ndarray) -> np.ndarray:
     """Layer of each record: of its core, or in the network of its packet's sender."""
     image = records.image
     part = records.part[index]
-    core = (part >= image.first_core) & (part < image.first_source)
+    at_port = (part >= image.first_port) & (part < image.first_source)
+    part = np.where(at_port, image.first_core + (records.port[index] >> trace.REQUEST_BITS), part)
+    core = (part >= image.first_core) & (part < image.first_port)
     part = np.where(core, part, records.source[index])
-    core = (part >= image.first_core) & (part < image.first_source)
+    core = (part >= image.first_core) & (part < image.first_port)
     result = np.full(len(index), parts.NO_LAYER, np.int64)
     result[core] = image.core_stage[part[core] - image.first_core] - 1
     result[(part >= image.first_source) & (part < image.sync_part)] = parts.INPUT_LAYER

@@ -11,8 +11,9 @@ from neurosim.image import Image
 from neurosim.mapping.model import Mapping
 
 #: Sorts of places, for tables by core, link and so on.
-SORTS = ("core", "link", "router", "local channel", "host", "synchroniser", "source")
-CORE, LINK, ROUTER, CHANNEL, HOST, SYNCHRONISER, SOURCE = range(7)
+SORTS = ("core", "link", "router", "local channel", "host", "synchroniser", "source",
+         "memory port")
+CORE, LINK, ROUTER, CHANNEL, HOST, SYNCHRONISER, SOURCE, PORT = range(8)
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,8 @@ class Places:
         image = self.image
         if place < self.first_channel:
             for first, sort in ((image.sync_part, SYNCHRONISER), (image.first_host, HOST),
-                                (image.first_source, SOURCE), (image.first_core, CORE)):
+                                (image.first_source, SOURCE), (image.first_port, PORT),
+                                (image.first_core, CORE)):
                 if place >= first:
                     return sort
             return ROUTER
@@ -81,6 +83,8 @@ class Places:
             return "host"
         if part >= image.first_source:
             return f"source {part - image.first_source}"
+        if part >= image.first_port:
+            return f"memory port {part - image.first_port}"
         if part >= image.first_core:
             router = int(image.ch_part[image.injection_channel(part)])
             return f"core {self.core(part)} {self._xy(router)}"

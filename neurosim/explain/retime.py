@@ -76,7 +76,7 @@ def _fixed(r: Records, ends: np.ndarray, image: Image) -> np.ndarray:
     number = r.packet[ends]
     kinds = np.where(number < 0, 0, r.packet_kind[np.maximum(number, 0)]) if len(
         r.packet_kind) else np.zeros(len(ends), np.int64)
-    channel = image.n_outputs + r.part[ends] - image.n_routers
+    channel = image.injection_channel(r.part[ends])
     transfer = -(-image.packet_bits[kinds] // image.ch_width[channel]) * image.ch_cycle[channel]
     if image.n_cores == 0:
         return np.zeros(len(ends), np.int64)

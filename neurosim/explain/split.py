@@ -49,7 +49,7 @@ class _Split:
         self.ticks = np.zeros((len(index), MOST), np.int64)
         self.place = self.here.copy()
         self.host = (self.here >= image.first_host) & (self.here < image.sync_part)
-        self.core = (self.here >= image.first_core) & (self.here < image.first_source)
+        self.core = (self.here >= image.first_core) & (self.here < image.first_port)
 
     def edge(self, mask: np.ndarray) -> np.ndarray:
         """Ticks from the causes to the next clock edge of the records' parts."""
@@ -83,6 +83,7 @@ def split(records: Records, index: np.ndarray, cause: np.ndarray | None = None,
                records.tick if tick is None else tick, image or records.image)
     _jobs(s)
     _starts(s)
+    _memory(s)
     _channels(s)
     _grants(s)
     _injections(s)
@@ -116,11 +117,32 @@ def job_ticks(records: Records, index: np.ndarray, image: Image) -> np.ndarray:
 def _starts(s: _Split) -> None:
     """What a job waited for: its packet's arrival, room at the router, or earlier work (no gap)."""
     starts = s.kind == trace.START
-    arrived = starts & (s.of == trace.DELIVER) & s.core
+    arrived = starts & ((s.of == trace.DELIVER) | (s.of == trace.DATA)) & s.core
     _ready(s, arrived, parts.INPUT)
     credit = starts & (s.of == trace.GRANT)
     s.rest(credit, 1, parts.CREDIT)
-    s.channel(credit, s.image.n_outputs + s.here[credit] - s.image.n_routers)
+    s.channel(credit, s.image.injection_channel(s.here[credit]))
+
+
+def _memory(s: _Split) -> None:
+    """A request's way, its wait for the port, and the data's transfer and way back."""
+    s.rest(s.kind == trace.REQUEST, 1, parts.ASK)
+    s.rest(s.kind == trace.SERVE, 1, parts.MEMORY_QUEUE)
+    data = s.kind == trace.DATA
+    s.claim(data, 0, parts.MEMORY_TRANSFER,
+            memory_transfer(s.records, s.cause[data], s.image))
+    s.rest(data, 1, parts.MEMORY_LATENCY)
+    s.place[data] = s.there[data]
+
+
+def memory_transfer(records: Records, serves: np.ndarray, image: Image) -> np.ndarray:
+    """Ticks of a memory port's transfers; 0 for records of other kinds."""
+    served = records.kind[serves] == trace.SERVE
+    port = np.where(served, records.part[serves] - image.first_port, 0)
+    if not image.n_ports:
+        return np.zeros(len(serves), np.int64)
+    bursts = -(-records.info[serves] // image.port_burst_bytes[port])
+    return np.where(served, bursts * image.port_burst_ticks[port], 0)
 
 
 def _ready(s: _Split, mask: np.ndarray, part: int) -> None:
@@ -183,7 +205,7 @@ def _injections(s: _Split) -> None:
     s.rest(injects & (s.of == trace.INJECT), 1, parts.QUEUE)
     s.rest(injects & (s.of == trace.GRANT), 1, parts.CREDIT)
     s.rest(s.kind == trace.OFFER, 1, parts.OFFERED)
-    s.channel(injects, s.image.n_outputs + s.here[injects] - s.image.n_routers)
+    s.channel(injects, s.image.injection_channel(s.here[injects]))
 
 
 def _synchronisation(s: _Split) -> None:

@@ -110,7 +110,7 @@ def _spread(graph: Graph, new: Image) -> np.ndarray:
     r = graph.records
     old = r.image
     job = job_durations(r, old).astype(float)
-    ends = np.flatnonzero((r.kind == trace.END) & (r.part < old.first_source))
+    ends = np.flatnonzero((r.kind == trace.END) & (r.part < old.first_port))
     core = r.part[ends] - old.first_core
     kinds = r.packet_kind[np.maximum(r.packet[ends], 0)] if len(r.packet_kind) else core
     event = (r.packet[ends] >= 0) & np.isin(kinds, (im.EVENT, im.CURRENT, im.RESULT))

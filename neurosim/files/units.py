@@ -36,6 +36,7 @@ UNITS: dict[str, dict[str, float]] = {
     "frequency": _prefixed("Hz", _DECIMAL),
     "size": {**_prefixed("B", _DECIMAL), **_prefixed("B", _BINARY)},
     "bits": {**_prefixed("bit", _DECIMAL), **_prefixed("bit", _BINARY)},
+    "byte rate": _prefixed("B/s", _DECIMAL),
     "data rate": {**_prefixed("bit/s", _DECIMAL), **_prefixed("B/s", _DECIMAL, 8.0)},
     "energy": _prefixed("J", _SMALL),
     "energy per bit": _per("J", "bit"),
@@ -50,7 +51,8 @@ UNITS: dict[str, dict[str, float]] = {
     "number": {},
 }
 #: Dimension by its SI unit, for tables that say the unit.
-DIMENSION = {"s": "time", "Hz": "frequency", "B": "size", "bit": "bits", "bit/s": "data rate",
+DIMENSION = {"s": "time", "Hz": "frequency", "B": "size", "B/s": "byte rate",
+             "bit": "bits", "bit/s": "data rate",
              "J": "energy", "J/bit": "energy per bit", "J/B": "energy per byte",
              "J/cycle": "energy per cycle", "1/s": "rate", "W": "power", "V": "voltage",
              "cycles": "cycles", "packets": "packets", "": "number"}

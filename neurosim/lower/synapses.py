@@ -11,6 +11,7 @@ from neurosim import image as im
 from neurosim.chip import Chip
 from neurosim.lower.inputs import current_packets
 from neurosim.lower.language import end_row_cycles
+from neurosim.lower.memory import row_bytes, unit_bytes
 from neurosim.lower.ticks import duration
 from neurosim.mapping.fanout import fanout
 from neurosim.mapping.formats import GATES, count_fillers, row_cost
@@ -167,8 +168,8 @@ def lower_synapses(
             new_rows = n_rows - sum(len(c) for c in classes)
             classes.append(np.full(new_rows, row_class, np.int64))
     return _tables(network, np.concatenate(rows), np.concatenate(targets),
-                   np.concatenate(weights), np.concatenate(classes), n_rows, unit_ptr, chip,
-                   core_period), connections
+                   np.concatenate(weights), np.concatenate(classes), n_rows, unit_ptr, mapping,
+                   chip, core_period), connections
 
 
 def _kernel_class(layer: Layer, index: int) -> int:
@@ -219,21 +220,34 @@ def _blocks(reaches: Any, pos: np.ndarray, sizes: np.ndarray,
 
 
 def _tables(network: Network, row: np.ndarray, target: np.ndarray, weight: np.ndarray,
-            classes: np.ndarray, n_rows: int, unit_ptr: np.ndarray, chip: Chip,
+            classes: np.ndarray, n_rows: int, unit_ptr: np.ndarray, mapping: Mapping, chip: Chip,
             core_period: int) -> dict[str, np.ndarray]:
     order = np.argsort(row, kind="stable")
     entries = np.bincount(row, minlength=n_rows)
     core = chip.core
     columns, fillers = _row_shapes(row, target, unit_ptr, n_rows, core.table_format)
-    cycles = int(core.accumulate_cycles) + row_cost(core, entries, columns, fillers).cycles
+    cost = row_cost(core, entries, columns, fillers)
     ends = end_row_cycles(network, core, classes, entries)
-    cycles = np.where(ends > 0, ends, cycles)
+    cycles = np.where(ends > 0, ends, int(core.accumulate_cycles) + cost.cycles)
     if n_rows and (entries > 0).any():
         duration("chip.core.accumulate_cycles", int(cycles[entries > 0].min()), core_period)
     return {
         "row_ptr": np.concatenate([[0], np.cumsum(entries)]).astype(np.int64),
         "row_ticks": cycles.astype(np.int64) * core_period,
         "row_class": classes,
+        "row_dram_bytes": row_bytes(network, classes, entries, cost)
+        * _in_dram(row, target, unit_ptr, mapping, n_rows),
+        "unit_dram_bytes": unit_bytes(network, mapping),
         "syn_target": target[order],
         "syn_weight": weight[order],
     }
+
+
+def _in_dram(row: np.ndarray, target: np.ndarray, unit_ptr: np.ndarray, mapping: Mapping,
+             n_rows: int) -> np.ndarray:
+    """[rows] bool: the tables that the mapping puts into DRAM."""
+    there = np.zeros(n_rows, bool)
+    if any(part.dram for part in mapping.slices):
+        core = np.searchsorted(unit_ptr, target // im.SUMS_PER_UNIT, side="right") - 1
+        there[row] = np.array([part.dram for part in mapping.slices])[core]
+    return there

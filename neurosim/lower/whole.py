@@ -20,6 +20,7 @@ from neurosim.lower.language import (
     update_cycles,
     without_decoder,
 )
+from neurosim.lower.memory import lower_memory, no_memory, shift_parts
 from neurosim.lower.synapses import lower_synapses, lower_units
 from neurosim.lower.talk import lower_talk
 from neurosim.lower.traffic import Pattern, Process, traffic_fields
@@ -114,8 +115,12 @@ def lower_network(
     talk = lower_talk(network, mapping, fabric, connections, sync.kind == "dataflow",
                       workload.streams, discipline["n_sums"], language)
     inputs = lower_inputs(network, workload, mapping)
+    memory = lower_memory(chip, mapping, core_router, clocks.tick_hz, clocks.noc, clocks.core)
+    fabric.arrays["n_ports"] = len(memory["port_burst_bytes"])
+    shift_parts(fabric.arrays)
     fields: dict[str, Any] = {
         **_no_traffic(fabric.arrays["n_routers"], seed),
+        **memory,
         **fabric.arrays,
         **tables,
         **units,
@@ -130,6 +135,7 @@ def lower_network(
         "n_vcs": int(chip.noc.virtual_channels),
         "flit_bits": int(chip.noc.flit_bits),
         "packet_bits": bits,
+        "packet_events": _packet_events(chip, mapping),
         "steps": workload.steps,
         "streams": workload.streams,
         "n_layers": len(network.layers),
@@ -157,12 +163,28 @@ def _packet_bits(network: Network, chip: Chip) -> np.ndarray:
     return bits
 
 
+def _packet_events(chip: Chip, mapping: Mapping) -> int:
+    """Most events in a packet; they must share their tree.
+
+    Raises:
+        ScenarioError: several events a packet with a tree for every unit.
+    """
+    most = chip.packet.events_per_packet
+    if most is None or int(most) == 1:
+        return 1
+    if mapping.keys != "core":
+        raise ScenarioError("chip.packet.events_per_packet", f"is {int(most)}, but units have "
+                            "multicast trees of their own", "mapping.keys: core")
+    return int(most)
+
+
 def _domains(chip: Chip, arrays: dict[str, Any], clocks: Clocks) -> dict[str, np.ndarray]:
     """Clock and arrival latency of every part."""
-    counts = [arrays["n_routers"], arrays["n_cores"], arrays["n_sources"], arrays["n_hosts"], 1]
+    counts = [arrays["n_routers"], arrays["n_cores"], arrays["n_ports"], arrays["n_sources"],
+              arrays["n_hosts"], 1]
     router_cycles = int(chip.noc.pipeline_cycles) + int(chip.noc.sync_cycles)
-    period = np.repeat([clocks.noc, clocks.core, clocks.noc, clocks.host, 1], counts)
-    cycles = np.repeat([router_cycles, int(chip.core.sync_cycles), 0, 0, 0], counts)
+    period = np.repeat([clocks.noc, clocks.core, 1, clocks.noc, clocks.host, 1], counts)
+    cycles = np.repeat([router_cycles, int(chip.core.sync_cycles), 0, 0, 0, 0], counts)
     return {"clock_period": period.astype(np.int64), "ready_cycles": cycles.astype(np.int64),
             "clock_phase": np.zeros(len(period), np.int64)}
 
@@ -259,6 +281,7 @@ def lower_traffic(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, 
     clocks = lower_clocks(chip)
     traffic = traffic_fields(chip, pattern, rate, packet_flits, cycles, warmup, seed,
                              clocks.channels, process)
+    traffic["n_ports"] = 0
     domains = _domains(chip, traffic, clocks)
     if process == "poisson":
         first = traffic["n_routers"]
@@ -266,6 +289,8 @@ def lower_traffic(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, 
     fields: dict[str, Any] = {
         **_nothing_to_compute(),
         **without_decoder(),
+        **no_memory(0),
+        "packet_events": 1,
         **traffic,
         **domains,
         "tick_hz": clocks.tick_hz,
@@ -282,9 +307,9 @@ def _nothing_to_compute() -> dict[str, Any]:
     names = (
         "core_stage", "core_channel", "core_fifo", "core_policy", "send_ticks", "update_ticks",
         "wake_ticks", "marker_tree", "ack_tree", "result_tree", "core_results", "unit_kind",
-        "unit_column", "unit_layer", "unit_tree", "unit_offset", "unit_levels", "row_ticks",
-        "row_class", "syn_target", "input_tree", "input_offset", "input_row", "br_channel",
-        "br_vc", "br_next", "tree_root", "tree_copies")
+        "unit_column", "unit_layer", "unit_tree", "unit_offset", "unit_levels", "unit_dram_bytes",
+        "row_ticks", "row_class", "row_dram_bytes", "syn_target", "input_tree", "input_offset",
+        "input_row", "br_channel", "br_vc", "br_next", "tree_root", "tree_copies")
     return {
         **dict.fromkeys(names, ints),
         **{name: np.zeros(1, np.int64) for name in ("unit_ptr", "row_ptr", "node_ptr")},

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from neurosim.network.model import Layer
 
 #: Biases and the scales of int8 rows.
-_FLOAT_BYTES = 4
+FLOAT_BYTES = 4
 
 
 def end_memory(layer: Layer, units: int, core: Core, held: Held) -> MemoryUse:
@@ -32,14 +32,14 @@ def _decoder(layer: Layer, words: int, core: Core, held: Held) -> MemoryUse:
     """
     entry, int8 = layer.weight_bits // 8, layer.weight_bits == 8
     row = (words if layer.gated else layer.inputs) * entry
-    value = 1 if int8 else _FLOAT_BYTES
+    value = 1 if int8 else FLOAT_BYTES
     queue = int(core.queue_entry_bytes)
     return MemoryUse(
         weights=2 * row if held.dram else words * layer.inputs * entry,
         indices=0,
         row_pointers=0,
         lookup=layer.inputs * int(core.lookup_bytes),
-        state=words * _FLOAT_BYTES * (2 if int8 else 1) + held.buffers * held.candidates * queue,
+        state=words * FLOAT_BYTES * (2 if int8 else 1) + held.buffers * held.candidates * queue,
         sums=held.buffers * (words * int(core.sum_bytes) if layer.gated
                              else layer.inputs * value),
         queues=(int(core.fifo_packets) + 1 + held.candidates) * queue,
@@ -51,7 +51,7 @@ def _lookup(layer: Layer, values: int, core: Core, held: Held) -> MemoryUse:
     assert layer.table is not None
     vocabulary, entry = len(layer.table), layer.weight_bits // 8
     row = values * entry
-    scales = vocabulary * _FLOAT_BYTES if layer.weight_bits == 8 and not held.dram else 0
+    scales = vocabulary * FLOAT_BYTES if layer.weight_bits == 8 and not held.dram else 0
     queue = int(core.queue_entry_bytes)
     return MemoryUse(
         weights=2 * row if held.dram else vocabulary * row,

@@ -103,7 +103,7 @@ class Facts:
     @cached_property
     def core_channels(self) -> np.ndarray:
         """Router outputs that deliver to a core."""
-        return self._ends(self.image.first_core, self.image.first_source)
+        return self._ends(self.image.first_core, self.image.first_port)
 
     @cached_property
     def source_channels(self) -> np.ndarray:

@@ -193,10 +193,10 @@ def pair_weights(image: Image) -> np.ndarray:
 
 def _zero_load_ticks(image: Image) -> np.ndarray:
     """[S source, S sink] ticks from offer to tail's arrival, everything idle, edges aligned."""
-    n, outs = image.n_sources, image.n_outputs
+    n = image.n_sources
     bits = int(image.packet_bits[TRAFFIC])
     transfer = -(-bits // image.ch_width) * image.ch_cycle
-    injection = outs + (image.first_source - image.n_routers) + np.arange(n)
+    injection = image.injection_channel(image.first_source + np.arange(n))
     start = image.ch_part[injection]
     ready = image.ready_cycles[: image.n_routers] * image.clock_period[: image.n_routers]
     ticks = np.zeros((n, n), np.int64)

@@ -15,11 +15,11 @@ def channel_loads(image: Image) -> np.ndarray:
     Sums, over all pairs of the pattern, the share of packets times the serialisation on every
     channel of their route; injection and delivery channels count as links do.
     """
-    n, outs = image.n_sources, image.n_outputs
+    n = image.n_sources
     weight = pair_weights(image)
     bits, cycle = int(image.packet_bits[TRAFFIC]), int(image.clock_period[0])
     packets = np.zeros(len(image.ch_port))
-    injection = outs + (image.first_source - image.n_routers) + np.arange(n)
+    injection = image.injection_channel(image.first_source + np.arange(n))
     packets[injection] = weight.sum(axis=1)
     for sink in range(n):
         at, flow = image.ch_part[injection], weight[:, sink].copy()

@@ -92,8 +92,9 @@ class _Timeline:
         self.chosen = thinning.chosen_packets(len(records.packet_kind), self.detail)
         self.router = np.full(image.sync_part + 1, -1, np.int64)
         self.router[: image.n_routers] = np.arange(image.n_routers)
-        ends = np.arange(image.first_core, image.sync_part)
-        self.router[ends] = image.ch_part[image.n_outputs + ends - image.n_routers]
+        ends = np.concatenate([np.arange(image.first_core, image.first_port),
+                               np.arange(image.first_source, image.sync_part)])
+        self.router[ends] = image.ch_part[image.injection_channel(ends)]
         self.loaded: list[dict[str, float]] = []
         self.load_router: list[int] = []
 
@@ -116,7 +117,7 @@ class _Timeline:
         """[P] bool; links are shown for packets of shown cores."""
         shown = np.ones(self.image.sync_part + 1, bool)
         if self.window.cores is not None:
-            first, last = self.image.first_core, self.image.first_source
+            first, last = self.image.first_core, self.image.first_port
             shown[first:last] = np.isin(self.places.core_ids, self.window.cores)
         return shown
 
@@ -172,7 +173,7 @@ class _Timeline:
         if self.window.cores is None:
             return np.ones(len(index), bool)
         r = self.r
-        core = (r.part >= self.image.first_core) & (r.part < self.image.first_source)
+        core = (r.part >= self.image.first_core) & (r.part < self.image.first_port)
         met = np.zeros(len(r.packet_kind), bool)
         touched = core & self.shown[r.part] & (r.packet >= 0)
         met[r.packet[touched]] = True
@@ -197,7 +198,7 @@ class _Timeline:
     def _fifos(self) -> tuple[np.ndarray, ...]:
         """Depth of every core's FIFO after each change."""
         r = self.r
-        core = (r.part >= self.image.first_core) & (r.part < self.image.first_source)
+        core = (r.part >= self.image.first_core) & (r.part < self.image.first_port)
         plus = core & (r.kind == trace.DELIVER)
         policy = self.image.core_policy[np.where(core, r.part - self.image.first_core, 0)
                                         ] if self.image.n_cores else np.zeros(len(r))

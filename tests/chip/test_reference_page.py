@@ -3,11 +3,11 @@
 import pytest
 
 from neurosim.chip import load_chip
-from neurosim.chip.schema import ChipLink, Core, Energy, Host, Level, Noc, Packet, Sync
+from neurosim.chip.schema import ChipLink, Core, Dram, Energy, Host, Level, Noc, Packet, Sync
 
 SECTIONS = {"levels.NAME": Level, "noc": Noc, "chip_link": ChipLink, "packet": Packet,
             "core": Core, "sync": Sync,
-            "host": Host, "energy": Energy}
+            "host": Host, "energy": Energy, "dram": Dram}
 
 
 def fields_table():

@@ -96,8 +96,14 @@ def chip(draw: Draw, policy: str, width: int, height: int, per_tile: int) -> Chi
         base.host, clock_hz=draw.choice((100, 200, 300)) * MHZ,
         link_bits_per_cycle=draw.choice((1, 8, 32, 192)), latency_cycles=draw.integer(1, 4),
         packet_cycles=draw.integer(0, 3))
+    dram = _with(
+        base.dram, burst_bytes=draw.choice((1, 8, 64)), outstanding=draw.integer(1, 4),
+        bandwidth_bytes_per_s=draw.choice((1e8, 6.4e9, 1.3e9)),
+        latency_s=draw.choice((1e-9, 5e-8, 1.23e-7)))
+    tiles = [(x, y) for x in range(width) for y in range(height)]
     level = _with(base.level, core_clock_hz=draw.choice((150, 150, 300, 100)) * MHZ)
     return base.model_copy(update={
+        "dram": dram.model_copy(update={"tiles": tuple(tiles[: draw.integer(1, 3)])}),
         "noc": noc, "host": host, "core": core.model_copy(update={"fifo_policy": policy}),
         "packet": _with(base.packet, **bits),
         "levels": {**base.levels, base.default_level: level}})
@@ -138,6 +144,11 @@ def network(draw: Draw) -> Image:
     places = rng.permutation(device.core_count).tolist()
     mapping = spread(model, places, cores_of_layer, draw.choice(("unit", "core")),
                      draw.choice((None, seed)))
+    if draw.integer(0, 2) == 0:
+        spilled = rng.random(len(mapping.slices)) < 0.7
+        mapping = replace(mapping, slices=tuple(
+            replace(part, dram=bool(there))
+            for part, there in zip(mapping.slices, spilled, strict=True)))
     plan = SyncPlan(kind=kind, order=draw.choice(("skewed", "per_layer")),
                     base_s=draw.choice((1e-12, 1e-8, 1.234567e-7)),
                     per_core_s=draw.choice((0.0, 1e-9)), buffers=draw.integer(2, 4),
@@ -265,6 +276,9 @@ def _core_changes(draw: Draw, rng: np.random.Generator, image: Image) -> dict[st
         changes["receive_ticks"] = image.receive_ticks * rng.integers(1, 4, (n, 1))
         changes["update_ticks"] = image.update_ticks * rng.integers(1, 4, n)
         changes["send_ticks"] = image.send_ticks * rng.integers(1, 4, n)
+    changes["packet_events"] = draw.choice((1, 1, 1, 2, 3))
+    if image.n_ports:
+        changes.update(_memory_changes(draw, rng, image))
     if image.sync != im.SYNC_DATAFLOW and draw.integer(0, 9) == 0:
         credits = image.ch_credits.copy()
         policy = rng.integers(0, 3, image.n_cores)
@@ -274,4 +288,19 @@ def _core_changes(draw: Draw, rng: np.random.Generator, image: Image) -> dict[st
         changes["end_tick"] = draw.integer(0, 3_000_000)
     if image.sync == im.SYNC_DATAFLOW and draw.integer(0, 29) == 0:
         changes["n_markers"] = image.n_markers + 1  # a step that never completes
+    return changes
+
+
+def _memory_changes(draw: Draw, rng: np.random.Generator, image: Image) -> dict[str, Any]:
+    """Rows of a core in both memories, data for updates, and any number of fetches."""
+    changes: dict[str, Any] = {}
+    if draw.integer(0, 2) == 0:
+        here = rng.random(len(image.row_dram_bytes)) < 0.5
+        changes["row_dram_bytes"] = image.row_dram_bytes * here
+    if draw.integer(0, 1):
+        asks = np.repeat(image.core_port >= 0, np.diff(image.unit_ptr))
+        some = asks & (rng.random(len(asks)) < draw.choice((0.5, 1.0)))
+        changes["unit_dram_bytes"] = some * rng.integers(1, 200, len(asks))
+    if draw.integer(0, 3) == 0:
+        changes["core_fetches"] = rng.integers(1, 5, image.n_cores)
     return changes

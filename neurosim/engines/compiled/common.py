@@ -13,6 +13,7 @@ from neurosim.engines.compiled.layout import (
     E_META,
     E_NEXT,
     E_OFFSET,
+    E_READY,
     E_SEQUENCE,
     E_SOURCE,
     E_VALUE,
@@ -88,6 +89,20 @@ def free_cell(m: Any, cell: int) -> None:
     m[cell + E_NEXT] = m[H_FREE]
     m[H_FREE] = cell
     m[H_FREE_CELLS] += 1
+
+
+@inline
+def leave_bundle(m: Any, cell: int) -> None:
+    """A copy of an event packet is done with: the last one frees what the packet carried."""
+    if m[cell + E_OFFSET] >= 0:
+        return
+    event = -2 - m[cell + E_OFFSET]
+    m[event + E_READY] -= 1
+    if m[event + E_READY] == 0:
+        while event >= 0:
+            following = m[event + E_NEXT]
+            free_cell(m, event)
+            event = following
 
 
 @inline

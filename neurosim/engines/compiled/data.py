@@ -12,6 +12,8 @@ class Data(NamedTuple):
     routes: Any  # [sinks, routers] uint8: output and virtual channel towards a sink
     rows: Any  # [4 W] int32: first synapse, synapses, ticks, class
     synapses: Any  # [Y] int64: target << 32 | bits of the weight
+    row_bytes: Any  # [W] int64, or [1] without memory ports
+    unit_bytes: Any  # [U]
     h: Any  # [U]
     unit_layer: Any
     unit_column: Any

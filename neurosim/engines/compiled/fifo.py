@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from neurosim.engines.compiled.common import edge, free_cell, happened, rank, record, wake
+from neurosim.engines.compiled.common import (
+    edge,
+    free_cell,
+    happened,
+    leave_bundle,
+    rank,
+    record,
+    wake,
+)
 from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
     E_KEY,
@@ -45,7 +53,7 @@ from neurosim.trace import DELIVER, DROPPED, LAND
 def stage_of(t: Tables, part: int) -> int:
     """First word of a core's or host's entry."""
     if part >= t.first_host:
-        return t.stage + STAGE * (t.first_source - t.n_routers + part - t.first_host)
+        return t.stage + STAGE * (t.first_port - t.n_routers + part - t.first_host)
     return t.stage + STAGE * (part - t.n_routers)
 
 
@@ -59,8 +67,7 @@ def deliver(m: Any, t: Tables, d: Any, tr: Any, cell: int, part: int, entry: int
         return
     s = stage_of(t, part)
     m[cell + E_NODE] = entry
-    kind = m[cell + E_META] & 7
-    if kind in (EVENT, CURRENT):
+    if m[cell + E_META] & 7 in (EVENT, CURRENT) and m[cell + E_OFFSET] >= 0:
         fetch(d.rows, 4 * (entry + m[cell + E_OFFSET]))
     m[cell + E_READY] = tick
     m[cell + E_NEXT] = NONE
@@ -140,5 +147,7 @@ def make_room(m: Any, t: Tables, tr: Any, s: int, cell: int, tick: int) -> bool:
     m[H_DROPPED + kind] += 1
     m[s + S_DROPPED] += 1
     m[s + S_BALANCE] -= 1
+    if kind == EVENT:
+        leave_bundle(m, lost)
     free_cell(m, lost)
     return not dropped

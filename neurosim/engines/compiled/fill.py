@@ -37,7 +37,7 @@ def header(state: State, image: Image) -> None:
     clock = _entries(state, "clock", 2, image.sync_part + 1)
     clock[:, 0] = image.clock_period // grid
     clock[:, 1] = image.clock_phase // grid
-    clock[-1] = 1, 0
+    clock[image.first_port: image.first_source] = clock[-1] = 1, 0
 
 
 def needs(image: Image) -> np.ndarray:
@@ -104,15 +104,15 @@ def stages(state: State, image: Image) -> None:
     grid, cores = state.tables.grid, image.n_cores
     s = _entries(state, "stage", at.STAGE, cores + image.n_hosts)
     for name in ("JOB", "SYNC_KEY", "LAST", "HEAD", "COMING", "FIFO", "TAIL_CELL", "FETCHED",
-                 "STALLED", "STEP_KEY", "SUPERSTEP"):
+                 "STALLED", "WAITING", "STEP_KEY", "SUPERSTEP", "PORT"):
         s[:, getattr(at, f"S_{name}")] = at.NONE
-    parts = np.concatenate([np.arange(image.first_core, image.first_source),
+    parts = np.concatenate([np.arange(image.first_core, image.first_port),
                             np.arange(image.first_host, image.sync_part)])
     s[:, at.S_PART] = parts
     s[:, at.S_PERIOD] = image.clock_period[parts] // grid
     s[:, at.S_PHASE] = image.clock_phase[parts] // grid
     s[:, at.S_READY] = image.ready_cycles[parts] * (image.clock_period[parts] // grid)
-    s[:, at.S_CHANNEL] = image.n_outputs + parts - image.n_routers
+    s[:, at.S_CHANNEL] = image.injection_channel(parts)
     c, host = s[:cores], s[cores:]
     host[:, at.S_SEND] = image.host_send_ticks // grid
     host[:, at.S_N_ACKS] = image.host_n_acks
@@ -130,6 +130,8 @@ def stages(state: State, image: Image) -> None:
         c[:, field] = getattr(image, name) // grid
     c[:, at.S_RECEIVE: at.S_RECEIVE + im.PACKET_KINDS] = image.receive_ticks // grid
     c[:, at.S_N_MARKERS] = image.n_markers.sum(axis=1)
+    c[:, at.S_FETCHES] = image.core_fetches
+    c[:, at.S_PLAIN] = (image.core_fetches == 1) & (image.core_port < 0)
     c[:, at.S_FIRST_UNIT] = image.unit_ptr[:-1]
     c[:, at.S_UNIT] = c[:, at.S_END_UNIT] = image.unit_ptr[1:]
     if cores:
@@ -138,10 +140,31 @@ def stages(state: State, image: Image) -> None:
     x = _entries(state, "source", at.SOURCE, image.n_sources)
     sources = np.arange(image.first_source, image.first_host)
     x[:, at.X_BUSY_KEY] = at.NONE
-    x[:, at.X_CHANNEL] = image.n_outputs + sources - image.n_routers
+    x[:, at.X_CHANNEL] = image.injection_channel(sources)
     x[:, at.X_PERIOD] = image.clock_period[sources] // grid
     x[:, at.X_PHASE] = image.clock_phase[sources] // grid
     x[:, at.X_FIXED] = image.traffic_dest
+
+
+def ports(state: State, image: Image) -> None:
+    """Memory ports, and what cores know of theirs: times in exact ticks."""
+    from neurosim.engines.compiled.state import request_rings
+
+    t, rings = state.tables, request_rings(image)
+    p = _entries(state, "port", at.PORT, image.n_ports)
+    p[:, at.P_KEY] = at.NONE
+    p[:, at.P_RING] = t.request + at.REQUEST * (np.cumsum(rings) - rings)
+    p[:, at.P_MASK] = rings - 1
+    p[:, at.P_BURST], p[:, at.P_TICKS] = image.port_burst_bytes, image.port_burst_ticks
+    p[:, at.P_PART] = np.arange(image.first_port, image.first_source)
+    asks = np.flatnonzero(image.core_port >= 0)
+    s = _entries(state, "stage", at.STAGE, image.n_cores)
+    fetches = image.core_fetches[asks]
+    s[asks, at.S_PORT] = t.port + at.PORT * image.core_port[asks]
+    s[asks, at.S_REQUEST] = image.port_request_ticks[asks]
+    s[asks, at.S_LATENCY] = image.port_latency_ticks[asks]
+    s[asks, at.S_DATA] = t.datum + at.DATUM * (np.cumsum(fetches) - fetches)
+    s[:, at.S_ASK_UNIT] = s[:, at.S_END_UNIT]
 
 
 def trees(state: State, image: Image) -> None:

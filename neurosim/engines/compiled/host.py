@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from neurosim import rules
-from neurosim.engines.compiled.common import edge, free_cell, happened, rank, record, wake
+from neurosim.engines.compiled.common import (
+    edge,
+    free_cell,
+    happened,
+    leave_bundle,
+    rank,
+    record,
+    wake,
+)
 from neurosim.engines.compiled.decode import (
     complete_by_delivery,
     complete_by_sync,
@@ -234,8 +242,12 @@ def took(m: Any, t: Tables, d: Any, s: int, cell: int, kind: int, step: int, exa
         if m[t.host_count + step] == t.host_results:
             complete_by_delivery(m, t, s, step, exact)
     else:
-        m[t.host_events + step] += 1
-        if t.record_host != 0:
-            column = d.unit_column[m[cell + E_NODE] + m[cell + E_OFFSET]]
-            column -= t.columns - t.output_units
-            d.host_values[step * t.output_units + column] = float_of(m[cell + E_VALUE])
+        event = cell if m[cell + E_OFFSET] >= 0 else -2 - m[cell + E_OFFSET]
+        first = step * t.output_units - (t.columns - t.output_units)
+        while event >= 0:
+            m[t.host_events + step] += 1
+            if t.record_host != 0:
+                column = d.unit_column[m[cell + E_NODE] + m[event + E_OFFSET]]
+                d.host_values[first + column] = float_of(m[event + E_VALUE])
+            event = m[event + E_NEXT] if event != cell else NONE
+        leave_bundle(m, cell)

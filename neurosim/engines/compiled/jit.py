@@ -23,8 +23,8 @@ from numba.extending import register_jitable
 from neurosim import image, rules, trace
 
 for _function in (
-    rules.edge, rules.product, rules.sigmoid, rules.egru_candidate, rules.round_event,
-    rules.gumbel, rules.score, rules.better,
+    rules.edge, rules.bursts, rules.product, rules.sigmoid, rules.egru_candidate,
+    rules.round_event, rules.gumbel, rules.score, rules.better,
     rules.token_at, rules.hash32, rules._mix, rules._mul32, rules.uniform, rules.traffic_gap,
     rules.traffic_dest, trace.pack,
 ):

@@ -21,7 +21,7 @@ NONE = -1
 # --- header: words of the machine as a whole
 (H_NOW, H_NEXT, H_FREE, H_FREE_CELLS, H_END, H_OVERFLOW, H_LAST, H_RECORDS, H_LATE_CORES,
  H_LATE_EVENTS, H_HOST_SENT, H_BROKEN, H_DECIDED, H_ARRIVED, H_DEFERRED,
- H_DECODE_TICKS) = range(16)
+ H_DECODE_TICKS, H_PACKED) = range(17)
 #: Counts by packet kind, eight words each.
 H_OFFERED, H_COPIES, H_DELIVERED, H_DROPPED = 64, 72, 80, 88
 #: Exact tick before which no more records come (traces).
@@ -63,6 +63,11 @@ ROUTER = 8
  E_SOURCE, E_SEQUENCE, E_QUEUED, E_KEY, E_KEY_RANK) = range(16)
 #: Traffic carries the tick of its offer instead of a value.
 E_OFFERED = E_VALUE
+#: A packet of several events has -2 - (first cell of its bundle) as its offset.  A bundle is a
+#: chain of cells with an offset and a value each; E_READY of its first counts the packet's copies.
+#: In a send queue E_OUT holds the copies that the packet owes.
+#: A row to accumulate: its number in E_NODE, bank in E_VC; E_READY: from when (NEVER: not known);
+#: E_WHOLE: it is the last of its packet; E_INCOMING: it still has to be asked for.
 CELL = 16
 
 # --- stage: a core or a host
@@ -82,7 +87,14 @@ S_N_ACKS = 68  # receivers that acknowledge, by delay
 S_HEAD, S_RESULT_TREE = 70, 71
 S_SYNAPTIC = 72  # by row class
 S_CHILDREN, S_SENT = 78, 79  # results expected a step; steps whose results have left
-STAGE = 80
+#: Rows to accumulate from S_FETCHED on: how many, the last, and most before S_ROWS stops receiving.
+#: S_PORT: the memory port's entry (-1: none); S_ASKED: requests so far; times to and from the port
+#: in exact ticks.  Units' data: the next unit to ask for, and of S_DATA's ring the first and count.
+#: S_PLAIN: one row at a time, all in local memory.  S_ON_DATA: the next job to start is on data
+#: from DRAM (traces).
+(S_ROWS, S_LAST_ROW, S_FETCHES, S_WAITING, S_WAITING_TICKS, S_PORT, S_REQUEST, S_LATENCY, S_ASKED,
+ S_ASK_UNIT, S_DATA, S_DATA_FIRST, S_DATA_COUNT, S_PLAIN, S_ON_DATA) = range(80, 95)
+STAGE = 96
 
 # --- candidates of a decoder core, by bank: children's results received, own words updated, list
 B_RECEIVED, B_UPDATED, B_LIST = range(3)
@@ -95,6 +107,18 @@ SOURCE = 16
 #: X_DRAWS, X_OFFERED and X_DEST, its number, and the key of the record before it (its tick).
 O_SEQUENCE, O_KEY = 3, 4
 OFFERS = 8
+
+# --- memory port: when it is free (exact tick) and by which record; requests waiting in a ring by
+# (arrival, core), first and count; its burst; what it served
+(P_FREE, P_KEY, P_KEY_RANK, P_FIRST, P_COUNT, P_RING, P_MASK, P_BURST, P_TICKS, P_PART, P_SERVED,
+ P_BYTES, P_BUSY, P_WAIT) = range(14)
+PORT = 16
+#: A request: exact tick of its arrival, stage, bytes, target (a row's cell, or -2 - an entry of
+#: S_DATA), step, key of its record.
+(A_ARRIVAL, A_STAGE, A_BYTES, A_TARGET, A_STEP, A_RECORD, A_RECORD_RANK) = range(7)
+REQUEST = 8
+#: Data of a unit, fetched: ready (NEVER: not known), key, its rank.
+DATUM = 4
 
 #: A branch of a tree packs (next << 15) | (last of its node << 14) | (virtual channel << 6) |
 #: output of the router; a node is the number of its first branch.
@@ -125,6 +149,9 @@ class Tables(NamedTuple):
     grant_key: int  # tick of the last grant, by channel (traces)
     granted: int  # packets granted, by channel and kind
     stage: int
+    port: int
+    request: int  # rings of requests
+    datum: int  # rings of units' data
     acks: int
     markers: int
     have: int  # by stage: reported this superstep
@@ -161,9 +188,11 @@ class Tables(NamedTuple):
     words: int  # of a slot: a bit for every part
     wheel_mask: int
     n_routers: int
+    first_port: int
     first_source: int
     first_host: int
     sync_part: int
+    packet_events: int
     n_sums: int
     sum_bank: int
     widest_period: int

@@ -28,6 +28,7 @@ from neurosim.engines.compiled.layout import (
     MORE_RECORDS,
     MORE_REPORTS,
     NEVER,
+    PORT,
     S_JOB,
     S_JOB_END,
     SOURCE,
@@ -35,6 +36,7 @@ from neurosim.engines.compiled.layout import (
     Y_COUNT,
     Tables,
 )
+from neurosim.engines.compiled.memory import decide_port, serve
 from neurosim.engines.compiled.router import decide_router, fetch_router
 from neurosim.engines.compiled.sources import decide_source, next_offer, record_offers
 from neurosim.engines.compiled.synchroniser import next_sync, synchronise
@@ -52,7 +54,8 @@ def advance(words: Any, t: Tables, d: Any, trace: Any, budget: int) -> int:
 @inline
 def addresses(d: Data) -> Any:
     return Data(
-        words_of(d.routes), words_of(d.rows), words_of(d.synapses), words_of(d.h),
+        words_of(d.routes), words_of(d.rows), words_of(d.synapses), words_of(d.row_bytes),
+        words_of(d.unit_bytes), words_of(d.h),
         words_of(d.unit_layer), words_of(d.unit_column), words_of(d.unit_kind),
         words_of(d.unit_tree), words_of(d.unit_offset), words_of(d.unit_bias),
         words_of(d.unit_threshold), words_of(d.unit_reset), words_of(d.unit_zoneout),
@@ -135,8 +138,10 @@ def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
                     if following < t.n_routers:
                         fetch_router(m, t, following)
                 decide_router(m, t, d, tr, part, now)
-            elif part < t.first_source:
+            elif part < t.first_port:
                 decide_core(m, t, d, tr, part, now)
+            elif part < t.first_source:
+                decide_port(m, t, tr, part, now)
             elif part < t.first_host:
                 decide_source(m, t, d.routes, tr, part, now)
             else:
@@ -153,6 +158,8 @@ def first_wakes(words: Any, t: Tables) -> None:
 @jit
 def wake_all(m: Any, t: Tables) -> None:
     for part in range(t.n_routers, t.sync_part):
+        if t.first_port <= part < t.first_source:
+            continue
         clock = t.clock + 2 * part
         first = 0
         if t.first_source <= part < t.first_host:
@@ -170,6 +177,13 @@ def settle(words: Any, t: Tables, d: Any, trace: Any, until: int) -> bool:
     return settle_all(words_of(words), t, addresses(d), None, until)
 
 
+@inline
+def last_tick(t: Tables, until: int) -> int:
+    """Exact tick up to which all is settled at a grid tick: at the run's last one, its very end."""
+    exact = until * t.grid
+    return t.end_tick if exact <= t.end_tick < exact + t.grid else exact
+
+
 @jit
 def settle_all(m: Any, t: Tables, d: Any, tr: Any, until: int) -> bool:
     """Take in what landed by the tick ``until``, when all that was due by then has decided.  With a
@@ -184,8 +198,11 @@ def settle_all(m: Any, t: Tables, d: Any, tr: Any, until: int) -> bool:
             if tr is not None and not record_offers(m, t, tr, part - t.first_source, until):
                 return False
             continue
+        if t.first_port <= part < t.first_source:
+            serve(m, t, tr, t.port + PORT * (part - t.first_port), last_tick(t, until))
+            continue
         s = stage_of(t, part)
-        if part < t.first_source:
+        if part < t.first_port:
             land_deliveries(m, t, tr, s, until)
         else:
             host_deliveries(m, t, d, tr, s, until)

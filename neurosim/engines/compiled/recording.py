@@ -35,6 +35,8 @@ class Recording:
             self._unit = gcd(self._unit, image.barrier_ticks, image.report_ticks)
         elif image.sync == SYNC_TICK:
             self._unit = gcd(self._unit, image.tick_period)
+        for ticks in (image.port_burst_ticks, image.port_request_ticks, image.port_latency_ticks):
+            self._unit = gcd(self._unit, int(np.gcd.reduce(ticks)) if len(ticks) else 0)
         self._counts = np.zeros(2048, np.int64)
         self._out = np.zeros(0, np.int64)
         make_room(state, BLOCK)

@@ -72,6 +72,7 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     counters.job_ticks[:] = s[:, at.S_JOB_TICKS: at.S_JOB_TICKS + CORE_JOBS] * grid
     counters.synaptic_ops[:] = s[:, at.S_SYNAPTIC: at.S_SYNAPTIC + ROW_CLASSES]
     counters.stalled_ticks[:] = s[:, at.S_STALLED_TICKS] * grid
+    counters.waiting_ticks[:] = s[:, at.S_WAITING_TICKS] * grid
     counters.wakes[:] = s[:, at.S_WAKES]
     counters.fifo_max[:] = s[:, at.S_FIFO_MAX]
     counters.core_dropped[:] = s[:, at.S_DROPPED]
@@ -83,6 +84,8 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     counters.step_offer[:] = _entries(state, "step_offer", 1, image.steps)[:, 0]
     counters.step_deliver[:] = _entries(state, "step_deliver", 1, image.steps)[:, 0]
     counters.step_layer[:] = _entries(state, "step_layer", image.n_layers, image.steps)
+    counters.packed_events = int(m[at.H_PACKED])
+    fill_ports(state, image, counters)
     x = _entries(state, "source", at.SOURCE, image.n_sources)
     counters.source_offered[:] = x[:, at.X_COUNTED]
     counters.sink_delivered[:] = x[:, at.X_DELIVERED]
@@ -90,6 +93,18 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     counters.latency_sum[:] = batch[0] * grid
     counters.latency_count[:] = batch[1]
     counters.latency_histogram[:] = m[t.histogram: t.histogram + HISTOGRAM_BINS]
+
+
+def fill_ports(state: State, image: Image, counters: Counters) -> None:
+    """What memory ports served, and the requests that had arrived by the end."""
+    m, end = state.words, last_tick(state)
+    p = _entries(state, "port", at.PORT, image.n_ports)
+    for name, field in (("bytes", at.P_BYTES), ("busy", at.P_BUSY), ("wait", at.P_WAIT)):
+        getattr(counters, f"port_{name}")[:] = p[:, field]
+    for n, port in enumerate(p):
+        places = (port[at.P_FIRST] + np.arange(port[at.P_COUNT])) & port[at.P_MASK]
+        arrivals = m[port[at.P_RING] + at.REQUEST * places + at.A_ARRIVAL]
+        counters.port_requests[n] = port[at.P_SERVED] + int((arrivals <= end).sum())
 
 
 def _stages(state: State, image: Image) -> np.ndarray:
@@ -130,5 +145,7 @@ def waits(state: State, image: Image) -> list[tuple[int, int]]:
             pairs.append((int(s[at.S_PART]), int(image.ch_part[s[at.S_CHANNEL]])))
     if image.sync == SYNC_BARRIER:
         have = _entries(state, "have", 1, image.sync_part - image.n_routers)[:, 0]
-        pairs += [(image.sync_part, image.n_routers + int(i)) for i in np.flatnonzero(have == 0)]
+        parts = image.n_routers + np.flatnonzero(have == 0)
+        ports = (parts >= image.first_port) & (parts < image.first_source)
+        pairs += [(image.sync_part, int(part)) for part in parts[~ports]]
     return pairs

@@ -20,7 +20,7 @@ from neurosim.engines.compiled.common import (
     wake,
 )
 from neurosim.engines.compiled.hop import arrive
-from neurosim.engines.compiled.jit import inline
+from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
     C_COST,
     C_LATENCY,
@@ -34,14 +34,18 @@ from neurosim.engines.compiled.layout import (
     E_NEXT,
     E_NODE,
     E_OFFSET,
+    E_OUT,
     E_QUEUED,
+    E_READY,
     E_SEQUENCE,
     E_SOURCE,
     E_VALUE,
     H_COPIES,
     H_DECIDED,
     H_DELIVERED,
+    H_HOST_SENT,
     H_OFFERED,
+    H_PACKED,
     K_AT,
     K_HAVE,
     K_KEY,
@@ -62,6 +66,7 @@ from neurosim.engines.compiled.layout import (
     S_LAST_RANK,
     S_LATCHED,
     S_N_ACKS,
+    S_ON_DATA,
     S_PART,
     S_PERIOD,
     S_PHASE,
@@ -84,7 +89,7 @@ from neurosim.engines.compiled.layout import (
     Tables,
 )
 from neurosim.engines.compiled.words import bits_of
-from neurosim.image import DECODE, SEND, SYNC_BARRIER
+from neurosim.image import DECODE, EVENT, SEND, SYNC_BARRIER
 from neurosim.trace import DECIDE, END, INJECT, LAND, OFFER, START, STEP
 
 # --- beginning a token
@@ -182,6 +187,7 @@ def offer(m: Any, t: Tables, tr: Any, s: int, phase: int, port: int, kind: int, 
     m[cell + E_OFFSET] = offset
     m[cell + E_VALUE] = bits_of(value)
     copies = m[t.copies + tree]
+    m[cell + E_OUT] = copies
     m[H_OFFERED + kind] += 1
     m[H_COPIES + kind] += copies
     m[s + S_BALANCE] += copies
@@ -235,6 +241,8 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
     cell = m[s + S_HEAD]
     m[s + S_HEAD] = m[cell + E_NEXT]
     kind = m[cell + E_META] & 7
+    if t.packet_events > 1 and kind == EVENT:
+        pack(m, t, s, cell)
     channel = m[s + S_CHANNEL]
     c = t.channel + CHANNEL * channel
     k = t.credit + CREDIT * channel * t.n_vcs
@@ -263,6 +271,35 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
     return ticks
 
 
+@jit
+def pack(m: Any, t: Tables, s: int, cell: int) -> None:
+    """The events behind it in the queue, of its step and for its receivers, travel in the packet
+    as far as it has room."""
+    following, last, first, packed = m[s + S_HEAD], NONE, NONE, 0
+    while following >= 0 and packed + 1 < t.packet_events:
+        if m[following + E_META] != m[cell + E_META] or m[following + E_NODE] != m[cell + E_NODE]:
+            break
+        if packed == 0:
+            first = last = new_cell(m, t)
+            m[first + E_OFFSET], m[first + E_VALUE] = m[cell + E_OFFSET], m[cell + E_VALUE]
+            m[first + E_READY] = m[cell + E_OUT]
+        m[last + E_NEXT] = following
+        last = following
+        following = m[following + E_NEXT]
+        packed += 1
+    if packed == 0:
+        return
+    m[last + E_NEXT] = NONE
+    m[s + S_HEAD] = following
+    m[cell + E_OFFSET] = -2 - first
+    m[H_PACKED] += packed
+    m[H_OFFERED + EVENT] -= packed
+    m[H_COPIES + EVENT] -= packed * m[cell + E_OUT]
+    m[s + S_BALANCE] -= packed * m[cell + E_OUT]
+    if m[s + S_PART] >= t.first_host:
+        m[H_HOST_SENT] -= packed
+
+
 # --- jobs
 
 
@@ -281,7 +318,8 @@ def start_job(m: Any, t: Tables, tr: Any, s: int, kind: int, ticks: int, cell: i
     m[s + S_JOB_END] = now + ticks
     if tr is not None:
         step = m[cell + E_META] >> 3 if cell >= 0 else job_step(m, s, kind)
-        key, key_rank = now * t.grid, rank(DECIDE, m[s + S_PART], START, 0)
+        key, key_rank = now * t.grid, rank(DECIDE, m[s + S_PART], START, m[s + S_ON_DATA])
+        m[s + S_ON_DATA] = 0
         record(m, t, tr, key, key_rank, cell, step, kind, why, why_rank)
         m[s + S_START], m[s + S_START_RANK] = key, key_rank
 

@@ -45,10 +45,11 @@ class _Plan:
 
 
 def grid_of(image: Image) -> int:
-    """Greatest common divisor of all periods, phases and durations but the synchroniser's."""
-    parts = image.sync_part
+    """Greatest common divisor of all periods, phases and durations but the synchroniser's and the
+    memory ports'."""
+    clocked = clocked_parts(image)
     durations = [
-        image.clock_period[:parts], image.clock_phase[:parts], image.ch_latency, image.ch_cycle,
+        image.clock_period[clocked], image.clock_phase[clocked], image.ch_latency, image.ch_cycle,
         image.ch_credit_delay, image.receive_ticks, image.send_ticks, image.update_ticks,
         image.wake_ticks, image.row_ticks, np.array([image.host_send_ticks]),
         np.array([image.decode_base_ticks, image.decode_event_ticks])]
@@ -57,13 +58,24 @@ def grid_of(image: Image) -> int:
     return max(1, int(np.gcd.reduce([np.gcd.reduce(x, axis=None) for x in durations if x.size])))
 
 
+def clocked_parts(image: Image) -> np.ndarray:
+    """All parts but memory ports and the synchroniser."""
+    return np.concatenate([np.arange(image.first_port),
+                           np.arange(image.first_source, image.sync_part)])
+
+
 def check(image: Image) -> None:
     """What this engine does not cover is refused by name.
 
     Raises:
         SimulationError: a router with more inputs, outputs or branches than a word has bits;
-            traffic without an end.
+            traffic without an end; memory faster than a cycle of the core that asks.
     """
+    asks = image.core_port >= 0
+    ways = np.minimum(image.port_request_ticks, image.port_latency_ticks)[asks]
+    if (ways < image.clock_period[image.first_core: image.first_port][asks]).any():
+        raise SimulationError("chip.dram.latency_s", "compiled covers memory that answers a core "
+                              "after a cycle of its clock or more", "engine: simpy")
     most = at.MOST
     inputs = int(np.diff(image.in_ptr).max(initial=0)) * image.n_vcs
     outputs = int(np.diff(image.out_ptr).max(initial=0))
@@ -95,10 +107,12 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
         ("queue", len(image.in_channel) * image.n_vcs, at.QUEUE),
         ("flits", im.PACKET_KINDS, 1), ("router", image.n_routers, at.ROUTER),
         ("requests", 64, 1), ("grant_key", channels, 1), ("granted", image.n_outputs, 8),
-        ("stage", stages, at.STAGE), ("acks", stages, 4 * image.n_sums),
-        ("markers", image.n_cores, image.n_sums), ("have", stages, 1),
-        ("source", image.n_sources, at.SOURCE), ("offers", image.n_sources, at.OFFERS),
-        ("clock", image.sync_part + 1, 2),
+        ("stage", stages, at.STAGE), ("port", image.n_ports, at.PORT),
+        ("request", int(request_rings(image).sum()), at.REQUEST),
+        ("datum", int(image.core_fetches[image.core_port >= 0].sum()), at.DATUM),
+        ("acks", stages, 4 * image.n_sums), ("markers", image.n_cores, image.n_sums),
+        ("have", image.sync_part - image.n_routers, 1), ("source", image.n_sources, at.SOURCE),
+        ("offers", image.n_sources, at.OFFERS), ("clock", image.sync_part + 1, 2),
         ("wheel", slots, constants["words"]), ("occupied", max(1, slots // 64), 1),
         ("batch", 2, im.BATCHES), ("histogram", 1, im.HISTOGRAM_BINS),
         ("host_received", image.steps, 1), ("host_count", image.steps, 1),
@@ -124,6 +138,7 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
     fill.channels(state, image, rings)
     fill.routers(state, image)
     fill.stages(state, image)
+    fill.ports(state, image)
     fill.trees(state, image)
     grow_cells(state, max(1024, 2 * tables.cell_margin))
     if want_trace:
@@ -176,16 +191,18 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
     sends = 3 + (image.candidates if image.decode == im.DECODE_CHIP else 0)
     return {
         "grid": grid, "n_vcs": image.n_vcs, "words": (image.sync_part + 64) // 64,
-        "n_routers": image.n_routers, "first_source": image.first_source,
+        "n_routers": image.n_routers, "first_port": image.first_port,
+        "packet_events": max(1, image.packet_events), "first_source": image.first_source,
         "first_host": image.first_host, "sync_part": image.sync_part, "n_sums": image.n_sums,
         "sum_bank": im.SUMS_PER_UNIT * len(image.unit_kind),
-        "widest_period": int(image.clock_period[: image.sync_part].max()) // grid,
+        "widest_period": int(image.clock_period[clocked_parts(image)].max()) // grid,
         "mixed": int(len(np.unique(image.ch_width)) * len(np.unique(image.ch_cycle)) > 1),
         "careful": int(careful), "far": int(image.n_routers > _NEAR_ROUTERS), "records": 0,
         "reports": 4 * ends + 16,
-        "cell_margin": channels + sends * image.n_cores + image.n_sources + host_inputs + 1,
+        "cell_margin": channels + sends * image.n_cores + image.n_sources + host_inputs + 1
+        + (ends * image.packet_events if image.packet_events > 1 else 0),
         "record_margin": 3 * channels + (7 + sends) * ends + 3 * image.n_sources + host_inputs
-        + waiting + 64,
+        + 4 * int(request_rings(image).sum()) + waiting + 64,
         "report_margin": ends, "sync": image.sync, "steps": image.steps,
         "supersteps": image.supersteps, "superstep_period": image.superstep_period,
         "barrier": image.barrier_ticks, "report_delay": image.report_ticks,
@@ -225,11 +242,11 @@ def _slots(image: Image, grid: int, words: int) -> int:
     """Slots of the wheel: a power of two above the longest wait if that is not too much."""
     waits = [transfers(image).max(initial=1) + image.ch_latency.max(initial=1)
              + image.ch_credit_delay.max(initial=1) + int(image.ready_cycles.max())
-             * int(image.clock_period[: image.sync_part].max())]
+             * int(image.clock_period[clocked_parts(image)].max())]
     waits += [int(x.max(initial=0)) for x in (image.receive_ticks, image.update_ticks,
                                                image.row_ticks, image.send_ticks)]
     longest = max(waits) // grid + 2
-    widest = int(image.clock_period[: image.sync_part].max()) // grid
+    widest = int(image.clock_period[clocked_parts(image)].max()) // grid
     slots = _FEWEST_SLOTS
     while slots < longest and slots < _MOST_SLOTS and 2 * slots * words <= _MOST_WHEEL_WORDS:
         slots *= 2
@@ -260,6 +277,14 @@ def ring_sizes(image: Image) -> np.ndarray:
     return 1 << np.ceil(np.log2(np.maximum(most, 2))).astype(np.int64)
 
 
+def request_rings(image: Image) -> np.ndarray:
+    """[M] most requests at a port, as powers of two: every core asks for rows and for units."""
+    asks = image.core_port >= 0
+    most = np.bincount(image.core_port[asks], weights=2 * image.core_fetches[asks],
+                       minlength=image.n_ports)
+    return 1 << np.ceil(np.log2(np.maximum(most, 2))).astype(np.int64)
+
+
 def _data(image: Image, counters: im.Counters, grid: int) -> Data:
     ticks = image.row_ticks // grid
     if max(ticks.max(initial=0), len(image.syn_target), image.syn_target.max(initial=0)) > _INT32:
@@ -272,6 +297,8 @@ def _data(image: Image, counters: im.Counters, grid: int) -> Data:
     return Data(
         routes=_own(routes.T, np.uint8), rows=rows.astype(np.int32).reshape(-1),
         synapses=_synapses(image),
+        row_bytes=_own(image.row_dram_bytes if image.n_ports else np.zeros(1), np.int64),
+        unit_bytes=_own(image.unit_dram_bytes, np.int64),
         h=np.zeros(len(image.unit_kind) * image.streams),
         unit_bias=_own(image.unit_bias, np.float64),
         unit_always=_own(image.unit_always, np.int64), replay=_own(image.replay, np.float32),

@@ -71,7 +71,8 @@ def synchronise(m: Any, t: Tables, tr: Any, tick: int) -> None:
         m[Y_FIRST] = (m[Y_FIRST] + 1) % t.reports
         m[Y_COUNT] -= 1
     members = t.sync_part - t.n_routers
-    if landed and m[Y_HAVE] == members and m[Y_BALANCE] == 0:
+    ports = t.first_source - t.first_port
+    if landed and m[Y_HAVE] == members - ports and m[Y_BALANCE] == 0:
         following = m[Y_SUPERSTEP] + 1
         if following < t.supersteps:
             m[Y_HAVE] = 0
@@ -104,6 +105,8 @@ def latch(m: Any, t: Tables, tr: Any, tick: int, number: int, cause: int,
     """Every stage notes a released superstep, or a tick (``number`` >= 0)."""
     grid_tick = -(-tick // t.grid)
     for part in range(t.n_routers, t.sync_part):
+        if t.first_port <= part < t.first_source:
+            continue
         s = stage_of(t, part)
         if tr is not None:
             info = number if number >= 0 else m[s + S_SUPERSTEP] + 1

@@ -16,8 +16,10 @@ from neurosim.engines.compiled.layout import (
     B_LIST,
     B_UPDATED,
     E_META,
+    E_NEXT,
     E_OFFSET,
     E_VALUE,
+    E_WHOLE,
     H_LAST,
     H_OVERFLOW,
     NONE,
@@ -31,10 +33,12 @@ from neurosim.engines.compiled.layout import (
     S_PART,
     S_RESULT_TREE,
     S_ROW,
+    S_ROWS,
     S_SYNAPTIC,
     S_UNIT,
     Tables,
 )
+from neurosim.engines.compiled.memory import data_used
 from neurosim.engines.compiled.stage import (
     consumed,
     offer,
@@ -82,8 +86,10 @@ def accumulated(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
             m[H_OVERFLOW] = unit if m[H_OVERFLOW] < 0 else min(m[H_OVERFLOW], unit)
             m[H_LAST] = m[s + S_JOB_END]
     m[s + S_SYNAPTIC + d.rows[row + 3]] += count
-    m[s + S_FETCHED] = NONE
-    consumed(m, s, m[cell + E_META] & 7)
+    m[s + S_FETCHED] = m[cell + E_NEXT]
+    m[s + S_ROWS] -= 1
+    if m[cell + E_WHOLE] != 0:
+        consumed(m, s, m[cell + E_META] & 7)
     free_cell(m, cell)
 
 
@@ -102,6 +108,7 @@ def updated(m: Any, t: Tables, d: Any, tr: Any, s: int, tick: int) -> None:
     if tr is not None:
         key_rank = rank(LAND, m[s + S_PART], END, 0)
     m[s + S_UNIT] += 1
+    data_used(m, t, d, tr, s, unit, key, key_rank)
     layer = d.unit_layer[unit]
     y = new_output(m, t, d, s, token, unit)
     m[t.layer_updates + layer] += 1

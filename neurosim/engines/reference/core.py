@@ -13,8 +13,9 @@ from neurosim import image as im
 from neurosim import rules
 from neurosim.engines.reference.decoder import Results, offered_score
 from neurosim.engines.reference.machine import Key, Machine, Packet
+from neurosim.engines.reference.memory import Fetch, Row
 from neurosim.engines.reference.stage import Stage
-from neurosim.trace import CREDIT, DELIVER, DROPPED, LAND, NO_CAUSE
+from neurosim.trace import CREDIT, DATA, DELIVER, DROPPED, LAND, NO_CAUSE, REQUEST, REQUEST_BITS
 
 
 class Waiting:
@@ -27,7 +28,11 @@ class Waiting:
 
 
 class Core(Stage):
-    """Holds one slice: receives, accumulates, sends and updates."""
+    """Holds one slice: receives, accumulates, sends and updates.
+
+    ``rows`` are those of received events, in order, up to the end of their accumulation; ``data``
+    the fetches of units to update.
+    """
 
     def __init__(self, machine: Machine, number: int) -> None:
         image = machine.image
@@ -36,9 +41,11 @@ class Core(Stage):
                          (int(image.n_acks[c, 0]), int(image.n_acks[c, 1])))
         self.policy, self.depth = int(image.core_policy[c]), int(image.core_fifo[c])
         self.fifo: deque[Waiting] = deque()
-        self.row: tuple[Packet, int, int] | None = None  # fetched: packet, row, bank
+        self.fetches, self.requests = int(image.core_fetches[c]), 0
+        self.rows: deque[Row] = deque()
+        self.data: dict[int, Fetch] = {}  # by unit
         self.first_unit, self.end_unit = int(image.unit_ptr[c]), int(image.unit_ptr[c + 1])
-        self.next_unit = self.end_unit  # nothing to update
+        self.next_unit = self.next_fetched = self.end_unit  # nothing to update
         n = self.end_unit - self.first_unit
         self.sums = [[0] * (im.SUMS_PER_UNIT * n) for _ in range(image.n_sums)]
         self.h = [[0.0] * image.streams for _ in range(n)]
@@ -46,7 +53,7 @@ class Core(Stage):
         for step in range(image.streams):  # nothing recurs into the first step of a stream
             self.markers[step] = int(image.n_markers[c, 1])
         self.results = Results(image, c)
-        self.asleep, self.stalled_since = True, -1
+        self.asleep, self.stalled_since, self.waiting_since = True, -1, -1
         self.step_at, self.step_key = 0, NO_CAUSE
 
     def run(self) -> Generator[simpy.Event, Any, None]:
@@ -62,7 +69,7 @@ class Core(Stage):
 
     def receive(self) -> bool:
         """Take the FIFO's head; its slot frees, and its credit leaves, now."""
-        if self.row is not None or not self.fifo:
+        if len(self.rows) >= self.fetches or not self.fifo:
             return False
         if self.fifo[0].ready > self.now:
             self.ask(self.fifo[0].ready)
@@ -79,12 +86,16 @@ class Core(Stage):
         return True
 
     def accumulate(self) -> bool:
-        """Add the fetched row's products to the gate sums, one synapse after the other."""
-        if self.row is None:
+        """Add the first row's products to the gate sums, one synapse after the other."""
+        if not self.rows or not self.has(self.rows[0]):
             return False
-        packet, row, bank = self.row
-        self.start_job(im.ACCUMULATE, int(self.image.row_ticks[row]), packet, self.last_end,
-                       lambda _: self.accumulated(packet, row, bank))
+        row = self.rows[0]
+        if row.bytes and self.image.sync == im.SYNC_TICK:
+            meant = row.step + row.delay * self.image.streams
+            row.bank = self.open_step(meant, row.delay, 1) % self.image.n_sums
+        cause = max((self.idle_since, self.last_end), (row.ready, row.key))[1]
+        self.start_job(im.ACCUMULATE, int(self.image.row_ticks[row.number]), row.packet, cause,
+                       lambda key: self.accumulated(row, key), int(row.bytes > 0))
         return True
 
     def send(self) -> bool:
@@ -97,16 +108,26 @@ class Core(Stage):
         """Update the next unit of the step that has begun."""
         if self.next_unit >= self.end_unit:
             return False
-        cause = max((self.idle_since, self.last_end), (self.step_at, self.step_key))[1]
+        data = self.data.get(self.next_unit)
+        if data is not None and not self.has(data):
+            return False
+        conditions = [(self.idle_since, self.last_end), (self.step_at, self.step_key)]
+        if data is not None:
+            conditions.append((data.ready, data.key))
+        cause = max(conditions)[1]
         ticks = int(self.image.update_ticks[self.index])
-        self.start_job(im.UPDATE, ticks, None, cause, self.updated)
+        self.start_job(im.UPDATE, ticks, None, cause, self.updated, int(data is not None))
         return True
 
     def rest(self) -> bool:
-        """Nothing to do: wait for a credit (stalled), or sleep; report if all work is done."""
+        """Nothing to do: wait for a credit (stalled) or for data, or sleep; report if all work is
+        done."""
         if self.queue:
             if self.stalled_since < 0:
                 self.stalled_since = self.now
+        elif self.rows or self.next_unit < self.end_unit:
+            if self.waiting_since < 0:
+                self.waiting_since = self.now
         else:
             self.asleep = True
             if not self.fifo and not self.owes_results():
@@ -117,9 +138,7 @@ class Core(Stage):
 
     def received(self, packet: Packet, entry: int, bank: int, cause: Key) -> None:
         if packet.kind in (im.EVENT, im.CURRENT):
-            row = entry + packet.offset
-            if self.image.row_ptr[row] < self.image.row_ptr[row + 1]:
-                self.row = (packet, row, bank)
+            if self.find_rows(packet, entry, bank, cause):
                 return
         elif packet.kind == im.MARKER:
             self.markers[bank] += 1
@@ -131,12 +150,26 @@ class Core(Stage):
             self.acknowledged(packet, entry)
         self.consumed(packet.kind)
 
-    def accumulated(self, packet: Packet, row: int, bank: int) -> None:
-        image, sums = self.image, self.sums[bank]
+    def find_rows(self, packet: Packet, entry: int, bank: int, cause: Key) -> bool:
+        """The rows of a packet's events that hold synapses; those in DRAM are fetched."""
+        ptr, delay = self.image.row_ptr, self.delay(packet, entry)
+        for offset, value in packet.events():
+            number = entry + offset
+            if ptr[number] < ptr[number + 1]:
+                bytes_ = int(self.image.row_dram_bytes[number])
+                self.rows.append(Row(packet, delay, bytes_, self.now, cause, number, value, bank))
+        if not self.rows or self.rows[-1].packet is not packet:
+            return False
+        self.rows[-1].last = True
+        self.request_rows(cause)
+        return True
+
+    def accumulated(self, done: Row, cause: Key) -> None:
+        image, sums, row = self.image, self.sums[done.bank], done.number
         begin, end = int(image.row_ptr[row]), int(image.row_ptr[row + 1])
         base = im.SUMS_PER_UNIT * self.first_unit
         targets, weights = image.syn_target[begin:end], image.syn_weight[begin:end]
-        values = self.entering(packet, row, end - begin)
+        values = self.entering(done, end - begin)
         for target, weight, value in zip(targets.tolist(), weights.tolist(), values, strict=True):
             total = sums[target - base] + rules.product(weight, value)
             if not -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
@@ -144,18 +177,20 @@ class Core(Stage):
                 continue
             sums[target - base] = total
         self.counters.synaptic_ops[self.index, image.row_class[row]] += end - begin
-        self.row = None
-        self.consumed(packet.kind)
+        self.rows.popleft()
+        self.request_rows(cause)
+        if done.last:
+            self.consumed(done.packet.kind)
 
-    def entering(self, packet: Packet, row: int, count: int) -> list[float]:
+    def entering(self, row: Row, count: int) -> list[float]:
         """The values that a row's synapses multiply: the event's, but of a packet of input
         currents one each; a decoder may round it first."""
-        image, value = self.image, packet.value
+        image, packet, value = self.image, row.packet, row.value
         if packet.kind == im.CURRENT:
             first = packet.offset * image.input_width
             values = image.inputs[self.machine.step_row[packet.step]]
             return [float(v) for v in values[first: first + count]]
-        if image.row_class[row] == im.ROW_DECODER:
+        if image.row_class[row.number] == im.ROW_DECODER:
             value = rules.round_event(value, image.decoder_levels)
         return [value] * count
 
@@ -163,6 +198,8 @@ class Core(Stage):
         """The update job of a unit is over: new state, and an event if it fired."""
         token, unit = self.begun - 1, self.next_unit
         self.next_unit += 1
+        if self.data.pop(unit, None) is not None:
+            self.request_units(cause)
         layer = int(self.image.unit_layer[unit])
         y = self.new_output(token, unit)
         self.counters.layer_updates[layer] += 1
@@ -245,12 +282,14 @@ class Core(Stage):
                 or self.job in (im.SEND, im.UPDATE))
 
     def work_on(self, token: int, cause: Key) -> None:
-        self.next_unit = self.first_unit
+        self.next_unit = self.next_fetched = self.first_unit
         self.step_at, self.step_key = self.now, cause
+        self.request_units(cause)
 
     def complete(self, step: int) -> bool:
-        needed = int(self.image.n_markers[self.index].sum())
-        return self.markers[step % self.image.n_sums] >= needed and super().complete(step)
+        needed, bank = int(self.image.n_markers[self.index].sum()), step % self.image.n_sums
+        return (self.markers[bank] >= needed and all(row.bank != bank for row in self.rows)
+                and super().complete(step))
 
     def clear(self, step: int) -> None:
         self.markers[step % self.image.n_sums] = 0
@@ -258,21 +297,74 @@ class Core(Stage):
 
     def bank_for(self, head: Waiting) -> int:
         """The bank of gate sums (or marker count) that a packet goes to: that of the step that
-        consumes it; under ``tick`` whatever is open now, and late if that is another step."""
+        consumes it; under ``tick`` whatever is open now (for a row in DRAM: when its accumulation
+        starts), and late if that is another step."""
         packet = head.packet
         if packet.kind == im.ACK:
             return 0
-        delay = head.entry
+        delay = self.delay(packet, head.entry)
+        step, late = packet.step + delay * self.image.streams, 1
         if packet.kind in (im.EVENT, im.CURRENT):
-            row_class = self.image.row_class[head.entry + packet.offset]
-            delay = 1 if row_class == im.ROW_RECURRENT else 0
-        streams = self.image.streams
-        step = packet.step + delay * streams
+            late = sum(not self.in_dram(head.entry + offset) for offset, _ in packet.events())
         if self.image.sync == im.SYNC_TICK:
-            open_ = self.begun + delay * (streams - 1)
-            self.counters.late_events += step != open_
-            step = open_
+            step = self.open_step(step, delay, late)
         return step % self.image.n_sums
+
+    def delay(self, packet: Packet, entry: int) -> int:
+        """0: a packet serves its own step, 1: the next one of its stream."""
+        if packet.kind not in (im.EVENT, im.CURRENT):
+            return entry
+        return int(self.image.row_class[entry + packet.offset] == im.ROW_RECURRENT)
+
+    def open_step(self, step: int, delay: int, late: int) -> int:
+        """Under ``tick``: the step that is open now; ``late`` events are counted if that is not
+        the ``step`` that they are for."""
+        open_ = self.begun + delay * (self.image.streams - 1)
+        self.counters.late_events += late * (step != open_)
+        return open_
+
+    # --- memory
+
+    def in_dram(self, row: int) -> bool:
+        """A row with synapses that has to be fetched."""
+        ptr = self.image.row_ptr
+        return bool(self.image.row_dram_bytes[row] > 0 and ptr[row] < ptr[row + 1])
+
+    def has(self, fetch: Fetch) -> bool:
+        """Has the data come, and is it ready to be used?"""
+        if fetch.ready > self.now:
+            self.ask(fetch.ready)
+        return 0 <= fetch.ready <= self.now
+
+    def request_rows(self, cause: Key) -> None:
+        """Ask for the next rows in DRAM, as long as few enough are on their way or waiting."""
+        for row in list(self.rows)[: self.fetches]:
+            if row.bytes and not row.requested:
+                self.request(row, cause)
+
+    def request_units(self, cause: Key) -> None:
+        """Ask for what the next units' updates need."""
+        while self.next_fetched < self.end_unit and len(self.data) < self.fetches:
+            bytes_ = int(self.image.unit_dram_bytes[self.next_fetched])
+            if bytes_:
+                self.data[self.next_fetched] = fetch = Fetch(None, self.begun - 1, bytes_)
+                self.request(fetch, cause)
+            self.next_fetched += 1
+
+    def request(self, fetch: Fetch, cause: Key) -> None:
+        fetch.requested, fetch.ready = True, -1
+        port = self.machine.parts[self.image.first_port + int(self.image.core_port[self.index])]
+        number, self.requests = self.requests, self.requests + 1
+        slot = self.index << REQUEST_BITS | number % (1 << REQUEST_BITS)
+        self.machine.land(
+            self.now + int(self.image.port_request_ticks[self.index]), port.number, REQUEST, slot,
+            lambda: port.requested(self, fetch, number, slot, cause))
+
+    def answered(self, fetch: Fetch, cause: Key) -> None:
+        """The data of a request is here."""
+        fetch.key = self.record(LAND, DATA, 0, fetch.packet, fetch.step, fetch.bytes, cause)
+        fetch.ready = self.ready_tick(self.now)
+        self.ask(self.now)
 
     # --- landings
 
@@ -305,18 +397,21 @@ class Core(Stage):
     # --- time
 
     def start_job(self, kind: int, ticks: int, packet: Packet | None, cause: Key,
-                  effect: Callable[[Key], None]) -> Key:
-        """A job; the first one after sleep also pays for waking.  Ends a stall."""
+                  effect: Callable[[Key], None], fetched: int = 0) -> Key:
+        """A job; the first one after sleep also pays for waking.  Ends a stall or a wait."""
         if self.stalled_since >= 0:
             self.counters.stalled_ticks[self.index] += self.now - self.stalled_since
             self.stalled_since = -1
+        if self.waiting_since >= 0:
+            self.counters.waiting_ticks[self.index] += self.now - self.waiting_since
+            self.waiting_since = -1
         if self.asleep:
             self.asleep = False
             self.counters.wakes[self.index] += 1
             ticks += int(self.image.wake_ticks[self.index])
         self.counters.job_count[self.index, kind] += 1
         self.counters.job_ticks[self.index, kind] += ticks
-        return super().start_job(kind, ticks, packet, cause, effect)
+        return super().start_job(kind, ticks, packet, cause, effect, fetched)
 
     def waits_for(self) -> Iterator[tuple[int, int]]:
         if self.queue and not self.can_send():

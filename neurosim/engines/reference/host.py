@@ -114,6 +114,11 @@ class Host(Stage):
         self.counters.host_sent += 1
         super().offer(phase, port, kind, tree, step, value, offset, cause)
 
+    def pack(self, packet: Packet) -> int:
+        packed = super().pack(packet)
+        self.counters.host_sent -= packed
+        return packed
+
     # --- what leaves
 
     def deliver(self, packet: Packet, entry: int, cause: Key) -> None:
@@ -142,11 +147,12 @@ class Host(Stage):
             if len(self.results[step]) == image.host_n_results:
                 self.complete_at[step] = (self.now, key)
         else:
-            self.events[step] += 1
+            self.events[step] += len(packet.events())
             if image.record_host:
                 first = image.output_columns - image.output_units
-                column = int(image.unit_column[entry + packet.offset]) - first
-                self.counters.host_values[step, column] = packet.value
+                for offset, value in packet.events():
+                    column = int(image.unit_column[entry + offset]) - first
+                    self.counters.host_values[step, column] = value
 
     # --- the decision
 

@@ -52,10 +52,13 @@ class Due(simpy.Event):
 
 
 class Packet:
-    """A packet as its sender made it; copies in the network share it."""
+    """A packet as its sender made it; copies in the network share it.
+
+    ``packed``: offset and value of the further events that it carries.
+    """
 
     __slots__ = ("source", "sequence", "kind", "step", "value", "offset", "tree", "dest",
-                 "offered", "offer_key")
+                 "offered", "offer_key", "packed")
 
     def __init__(self, source: int, sequence: int, kind: int, step: int, value: float, offset: int,
                  tree: int, dest: int, offered: int) -> None:
@@ -63,6 +66,11 @@ class Packet:
         self.value, self.offset, self.tree, self.dest = value, offset, tree, dest
         self.offered = offered
         self.offer_key: Key = trace.NO_CAUSE
+        self.packed: list[tuple[int, float]] = []
+
+    def events(self) -> list[tuple[int, float]]:
+        """Offset and value of every event in it."""
+        return [(self.offset, self.value), *self.packed]
 
 
 class Part:
@@ -116,6 +124,7 @@ class Machine:
         from neurosim.engines.reference.core import Core
         from neurosim.engines.reference.ends import Source
         from neurosim.engines.reference.host import Host
+        from neurosim.engines.reference.memory import MemoryPort
         from neurosim.engines.reference.router import Router
         from neurosim.engines.reference.synchroniser import Synchroniser
 
@@ -133,13 +142,20 @@ class Machine:
         if shuffle is not None:
             random.Random(shuffle).shuffle(order)
         self._place = order
-        kinds = ((image.first_core, Router), (image.first_source, Core), (image.first_host, Source),
+        kinds = ((image.first_core, Router), (image.first_port, Core),
+                 (image.first_source, MemoryPort), (image.first_host, Source),
                  (image.sync_part, Host), (n_parts, Synchroniser))
         self.parts: list[Any] = []
         for end, kind in kinds:
             self.parts.extend(kind(self, p) for p in range(len(self.parts), end))
         for number in order:
             self.parts[number].start()
+
+    def stages(self) -> list[Any]:
+        """Cores and hosts: all that begins steps."""
+        image = self.image
+        return [*self.parts[image.first_core: image.first_port],
+                *self.parts[image.first_host: image.sync_part]]
 
     def due(self, tick: int, phase: int, part: int, kind: int, port: int,
             action: Callable[[simpy.Event], None]) -> None:
@@ -230,7 +246,7 @@ def run(
     """
     machine = Machine(image, want_trace, shuffle, sink, chosen)
     if image.sync == SYNC_TICK:
-        for part in machine.parts[image.first_core: image.sync_part]:
+        for part in machine.stages():
             part.schedule_timers()
     elif image.sync == SYNC_BARRIER:
         machine.parts[image.sync_part].release(0, 0, trace.NO_CAUSE)

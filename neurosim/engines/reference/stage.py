@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from neurosim import rules, trace
 from neurosim.engines.reference.machine import Key, Machine, Packet, Part
-from neurosim.image import SEND, SYNC_BARRIER, SYNC_DATAFLOW, SYNC_NONE
+from neurosim.image import EVENT, SEND, SYNC_BARRIER, SYNC_DATAFLOW, SYNC_NONE
 from neurosim.trace import ARRIVE, DECIDE, END, INJECT, LAND, NO_CAUSE, OFFER, START, STEP, SYNC
 
 
@@ -183,11 +183,30 @@ class Stage(Part):
         conditions = [(self.idle_since, self.last_end), (packet.offered, packet.offer_key),
                       (self.credit_at, self.credit_key)]
         self.credits -= self.need(packet)
+        self.pack(packet)
         transfer = rules.serialisation(
             int(self.image.packet_bits[packet.kind]), int(self.image.ch_width[self.channel]),
             int(self.image.ch_cycle[self.channel]))
         self.start_job(SEND, max(ticks, transfer), packet, max(conditions)[1],
                        lambda key: self.inject(packet, transfer, key))
+
+    def pack(self, packet: Packet) -> int:
+        """The events behind it in the queue, of its step and for its receivers, travel in an event
+        packet as far as it has room; returns how many."""
+        root, most = self.image.tree_root, self.image.packet_events
+        while self.queue and packet.kind == EVENT and len(packet.packed) + 1 < most:
+            following = self.queue[0]
+            if (following.kind, following.step, root[following.tree]) != (
+                    EVENT, packet.step, root[packet.tree]):
+                break
+            packet.packed.append((following.offset, following.value))
+            self.queue.popleft()
+            copies = int(self.image.tree_copies[packet.tree])
+            self.counters.offered[EVENT] -= 1
+            self.counters.copies[EVENT] -= copies
+            self.balance -= copies
+        self.counters.packed_events += len(packet.packed)
+        return len(packet.packed)
 
     def inject(self, packet: Packet, transfer: int, cause: Key) -> None:
         """The send job is over: the packet leaves for the router."""
@@ -211,11 +230,12 @@ class Stage(Part):
     # --- jobs
 
     def start_job(self, kind: int, ticks: int, packet: Packet | None, cause: Key,
-                  effect: Callable[[Key], None]) -> Key:
-        """Occupy the part for ``ticks``; ``effect(key of END)`` happens when the job ends."""
+                  effect: Callable[[Key], None], fetched: int = 0) -> Key:
+        """Occupy the part for ``ticks``; ``effect(key of END)`` happens when the job ends.
+        ``fetched``: 1 for a job on data from DRAM."""
         self.job = kind
         step = packet.step if packet else self.job_step()
-        key = self.record(DECIDE, START, 0, packet, step, kind, cause)
+        key = self.record(DECIDE, START, fetched, packet, step, kind, cause)
         self.machine.due(self.now + ticks, LAND, self.number, END, 0,
                          lambda _: self.end_job(kind, packet, step, key, effect))
         return key

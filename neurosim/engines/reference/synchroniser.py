@@ -22,7 +22,9 @@ class Synchroniser(Part):
     def __init__(self, machine: Machine, number: int) -> None:
         super().__init__(machine, number)
         self.superstep = -1
-        self.members = range(self.image.first_core, self.image.sync_part)
+        image = self.image
+        self.members = [*range(image.first_core, image.first_port),
+                        *range(image.first_host, image.sync_part)]
         self.have: set[int] = set()
         self.balance = 0
         self.last_report: Key = NO_CAUSE

@@ -37,7 +37,7 @@ def _windows(run: Explained) -> dict[str, Any] | None:
     for at, rows in run.pieces.stretches():
         r = columns(image, rows, at, run.survey.packets)
         ends = np.flatnonzero((r.kind == trace.END) & (r.part >= image.first_core)
-                              & (r.part < image.first_source))
+                              & (r.part < image.first_port))
         cores.add(r.part[ends] - image.first_core, r.since[ends], r.tick[ends])
         grants = np.flatnonzero(r.kind == trace.GRANT)
         links.add(r.port[grants], r.tick[grants], r.tick[grants] + r.transfer[grants])
@@ -97,7 +97,7 @@ def _matrix(run: Explained) -> dict[str, Any]:
     number = np.full(image.sync_part + 1, -1, np.int64)
     number[ends] = np.arange(len(ends))
     if len(ends) > MOST_ENDS and image.n_layers:
-        number[image.first_core: image.first_source] = image.core_stage - 1
+        number[image.first_core: image.first_port] = image.core_stage - 1
         number[image.first_host: image.sync_part] = image.n_layers
         names = [*(f"layer {i}" for i in range(image.n_layers)), "host"]
     n = len(names)
