@@ -17,6 +17,7 @@ import numpy as np
 
 from neurosim import image as im
 from neurosim import trace
+from neurosim.explain.order import paired, previous
 from neurosim.explain.records import Records
 from neurosim.explain.split import memory_transfer
 from neurosim.image import Image
@@ -94,19 +95,6 @@ def build(records: Records, image: Image | None = None) -> Graph:
 # --- edges
 
 
-def previous(group: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-    """[N] for each record the last one before it of its group that is ``wanted``, or -1."""
-    n = len(group)
-    order = np.argsort(group, kind="stable")
-    position = np.where(wanted[order], np.arange(n), -1)
-    last = np.concatenate([[-1], np.maximum.accumulate(position)[:-1]]) if n else position
-    found = np.where(last >= 0, order[last], -1)
-    found = np.where((found >= 0) & (group[found] == group[order]), found, -1)
-    result = np.empty(n, np.int64)
-    result[order] = found
-    return result
-
-
 def _jobs(r: Records, edges: _Edges) -> None:
     """A job starts after the part's last one ended, and ends after its duration."""
     ended = previous(r.part, r.kind == trace.END)
@@ -130,28 +118,14 @@ def _memory(r: Records, edges: _Edges) -> None:
     asks, serves, data = (np.flatnonzero(r.kind == kind)
                           for kind in (trace.REQUEST, trace.SERVE, trace.DATA))
     edges.add(r.cause[asks], asks, ASK)
-    edges.add(*_paired(asks, serves, r.part << 32 | r.port), NOTHING)
+    edges.add(*paired(asks, serves, r.part << 32 | r.port), NOTHING)
     edges.add(previous(r.part, r.kind == trace.SERVE)[serves], serves, SERVED)
     edges.add(r.cause[data], data, ANSWER)
     starts = np.flatnonzero((r.kind == trace.START) & (r.port == 1))
     for job, of_row in ((im.ACCUMULATE, True), (im.UPDATE, False)):
         came = data[(r.source[data] >= 0) == of_row]
         used = starts[r.info[starts] == job]
-        edges.add(*_paired(came, used, r.part), READY)
-
-
-def _paired(first: np.ndarray, then: np.ndarray,
-            group: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The k-th record of ``first`` in a group [N] and the k-th of ``then`` in it."""
-    def numbered(index: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        order = index[np.argsort(group[index], kind="stable")]
-        begin = np.searchsorted(group[order], group[order])
-        return order, np.stack([group[order], np.arange(len(order)) - begin])
-
-    (a, a_number), (b, b_number) = numbered(first), numbered(then)
-    _, code = np.unique(np.concatenate([a_number, b_number], axis=1), axis=1, return_inverse=True)
-    _, at_a, at_b = np.intersect1d(code[: len(a)], code[len(a):], return_indices=True)
-    return a[at_a], b[at_b]
+        edges.add(*paired(came, used, r.part), READY)
 
 
 def _offer_of(r: Records) -> np.ndarray:
