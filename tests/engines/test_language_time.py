@@ -13,7 +13,7 @@ import scipy.sparse as sp
 from neurosim import image as im
 from neurosim.engines import compiled
 from neurosim.engines.outcome import Outcome, raise_unless_finished
-from neurosim.explain import critical_path, read
+from neurosim.explain import critical_path, parts, read
 from neurosim.image import Counters, Image
 from neurosim.lower import SyncPlan
 from neurosim.network.machine import Choice, LanguagePlan
@@ -121,7 +121,7 @@ def test_the_critical_path_of_a_token_sums_to_its_latency(engine: Engine, place:
     path = critical_path(read(image, outcome.trace))
     counters = outcome.counters
     assert np.array_equal(path.sums(), counters.step_decided - counters.step_offer)
-    assert (path.by_part()[:, -1] > 0).all()  # decoding
+    assert (path.by_part()[:, parts.DECODE] > 0).all()
 
 
 # --- throughput
