@@ -22,7 +22,6 @@ from neurosim.engines.compiled.layout import (
     E_WHOLE,
     H_LAST,
     H_OVERFLOW,
-    NONE,
     S_ACK_TREE,
     S_BANK,
     S_BEGUN,
@@ -69,28 +68,36 @@ def accumulated(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
     row = 4 * m[s + S_ROW]
     first, count = int(d.rows[row]), int(d.rows[row + 1])
     sums = t.sums + t.sum_bank * m[s + S_BANK]
-    value = float_of(m[cell + E_VALUE])
-    if d.rows[row + 3] == ROW_DECODER:
-        value = rules.round_event(value, t.decoder_levels)
-    current = currents_of(m, t, cell) if d.rows[row + 3] == ROW_CURRENT else NONE
-    for synapse in range(first, first + count):
-        packed = d.synapses[synapse]
-        target = packed >> 32
-        if current >= 0:
-            value = float(d.inputs[current + synapse - first])
-        total = m[sums + target] + rules.product(single_of(packed), value)
-        if -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
-            m[sums + target] = total
-        else:
-            unit = target // SUMS_PER_UNIT
-            m[H_OVERFLOW] = unit if m[H_OVERFLOW] < 0 else min(m[H_OVERFLOW], unit)
-            m[H_LAST] = m[s + S_JOB_END]
-    m[s + S_SYNAPTIC + d.rows[row + 3]] += count
+    row_class = d.rows[row + 3]
+    if row_class == ROW_CURRENT:
+        current = currents_of(m, t, cell)
+        for i in range(count):
+            add(m, s, sums, d.synapses[first + i], float(d.inputs[current + i]))
+    else:
+        value = float_of(m[cell + E_VALUE])
+        if row_class == ROW_DECODER:
+            value = rules.round_event(value, t.decoder_levels)
+        for synapse in range(first, first + count):
+            add(m, s, sums, d.synapses[synapse], value)
+    m[s + S_SYNAPTIC + row_class] += count
     m[s + S_FETCHED] = m[cell + E_NEXT]
     m[s + S_ROWS] -= 1
     if m[cell + E_WHOLE] != 0:
         consumed(m, s, m[cell + E_META] & 7)
     free_cell(m, cell)
+
+
+@inline
+def add(m: Any, s: int, sums: int, packed: int, value: float) -> None:
+    """One product, into the gate sum that the synapse names."""
+    target = packed >> 32
+    total = m[sums + target] + rules.product(single_of(packed), value)
+    if -rules.SUM_LIMIT < total < rules.SUM_LIMIT:
+        m[sums + target] = total
+    else:
+        unit = target // SUMS_PER_UNIT
+        m[H_OVERFLOW] = unit if m[H_OVERFLOW] < 0 else min(m[H_OVERFLOW], unit)
+        m[H_LAST] = m[s + S_JOB_END]
 
 
 @inline
