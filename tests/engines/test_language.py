@@ -99,7 +99,7 @@ def test_two_hundred_tokens(place: str) -> None:
     made = case(plan, seed=21, sizes=(20, 12), width=6, vocabulary=50, steps=100, window=30,
                 event_levels=255 * (place == "chip dense int8"))
     outcome = equals_oracle(compiled.run, made, image_of(made, SYNCS["dataflow"]))
-    assert len(set(outcome.counters.chosen.tolist())) > 3
+    assert len(set(outcome.counters.chosen.tolist())) >= 3
 
 
 @pytest.mark.parametrize("streams", [1, 3])
