@@ -23,9 +23,9 @@ import numpy as np
 import scipy.sparse as sp
 
 from neurosim.errors import ModelError
-from neurosim.network.model import Layer, Network
+from neurosim.network.model import EVENT_LEVELS, Layer, Network
 from neurosim.network.parts import dequantised, with_embedding
-from neurosim.network.sidecar import read_sidecar
+from neurosim.network.sidecar import EVENTS_8_BITS, read_sidecar
 from neurosim.network.tensors import KEY, read_arrays
 
 #: Parameters of training only, by the last part of their name.
@@ -113,9 +113,20 @@ def _layer(
         if len(zoneout) != count:
             raise ModelError(KEY, f"{where}: zoneout of {len(zoneout)} layers for {count} layers")
         zoneout = zoneout[index]
+    fire = "always" if gru else sidecar.get("fire", "threshold")
     return Layer(f"layer{index}", "egru", kernel.shape[0], units, kernel, recurrent, bias,
-                 recurrent_bias, threshold, "always" if gru else sidecar.get("fire", "threshold"),
-                 float(zoneout))
+                 recurrent_bias, threshold, fire, float(zoneout),
+                 event_levels=_event_levels(sidecar, fire, where))
+
+
+def _event_levels(sidecar: dict[str, Any], fire: str, where: str) -> int:
+    """Levels of 8-bit events where the sidecar's ``precision`` has them, else 0: float32."""
+    if EVENTS_8_BITS not in str(sidecar.get("precision", "")):
+        return 0
+    if fire == "always":
+        raise ModelError(KEY, f"{where}: {EVENTS_8_BITS}, but units that always fire also send "
+                              "negative values", "fire: threshold")
+    return EVENT_LEVELS
 
 
 def _ends(

@@ -104,6 +104,9 @@ def with_fire(network: Network, fire: str) -> Network:
         return _with(network, fire="threshold")
     if fire != "always":
         raise ModelError("network.fire", f"unknown rule {fire!r}", "threshold, always")
+    if any(layer.event_levels for layer in network.layers):
+        raise ModelError("network.fire", "the model's 8-bit events are unsigned, but units that "
+                         "always fire also send negative values", "threshold")
     layers = tuple(
         replace(layer, fire="always", threshold=np.zeros_like(layer.threshold),
                 threshold_offset=0.0, reset_offset=0.0) if layer.kind == "egru" else layer

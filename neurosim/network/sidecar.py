@@ -15,6 +15,8 @@ from neurosim.errors import ModelError
 from neurosim.network.tensors import KEY, read_bytes
 
 FORMAT = 1
+#: What ``precision`` says of a model whose outputs are rounded to 8 bits where they leave a unit.
+EVENTS_8_BITS = "events unsigned 8 bits"
 #: Key: what it says.
 KEYS = {
     "format": "version of this file's layout: 1",
@@ -29,7 +31,9 @@ KEYS = {
     "embedding": "safetensors file beside this one that holds embeddings.weight, if shared",
     "embedding_sha256": "of that file, in hex",
     "name": "short name", "description": "one paragraph", "origin": "who trained it, from what",
-    "licence": "SPDX identifier or text", "precision": "numbers' format in the file",
+    "licence": "SPDX identifier or text",
+    "precision": "numbers' format in the file; with 'events unsigned 8 bits' units send 8-bit "
+                 "events",
     "training": "free-form training card",
 }
 _CHOICES: dict[str, tuple[Any, ...]] = {

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save
 
 from neurosim.errors import ModelError
-from neurosim.network import load_model
+from neurosim.network import load_model, save_model, synthetic, with_fire
 from neurosim.network.workload import language_workload
 
 Arrays = dict[str, np.ndarray]
@@ -283,3 +283,26 @@ def test_random_damage_is_found_or_harmless(
         assert error.key == "network.model" and "\n" not in str(error)
     else:
         assert np.isfinite(network.layers[0].kernel.data).all()
+
+
+@pytest.mark.parametrize(("precision", "levels"), [
+    ("float16", 0), ("int8 weights, one scale per output column; events unsigned 8 bits", 255)])
+def test_8_bit_events_come_from_the_sidecars_precision(
+    tmp_path: Path, precision: str, levels: int
+) -> None:
+    network = synthetic.random_egru([4], 3)
+    path = tmp_path / "m.safetensors"
+    save_model(network, path, {**network.sidecar, "format": 1, "precision": precision})
+    loaded = load_model(path)
+    assert [layer.event_levels for layer in loaded.layers] == [levels]
+    if levels:
+        with pytest.raises(ModelError, match="network.fire: the model's 8-bit events are unsigned"):
+            with_fire(loaded, "always")
+
+
+def test_8_bit_events_are_unsigned(tmp_path: Path) -> None:
+    network = with_fire(synthetic.random_egru([4], 3), "always")
+    path = tmp_path / "m.safetensors"
+    save_model(network, path, {"format": 1, "precision": "events unsigned 8 bits"})
+    with pytest.raises(ModelError, match="always fire also send negative values"):
+        load_model(path)
