@@ -39,14 +39,20 @@ UNIT_EGRU, UNIT_REPLAY, UNIT_LOOKUP, UNIT_LOGIT = 0, 1, 2, 3
 DECODE_NONE, DECODE_HOST, DECODE_CHIP = 0, 1, 2
 # How a token is chosen from them.
 CHOOSE_GREEDY, CHOOSE_SAMPLE, CHOOSE_TOP_K = 0, 1, 2
-# Destination patterns of traffic sources.
-DEST_FIXED, DEST_UNIFORM, DEST_HOTSPOT = 0, 1, 2
+# Destination patterns of traffic sources; DEST_LISTED: packets of `offer_...`.
+DEST_FIXED, DEST_UNIFORM, DEST_HOTSPOT, DEST_LISTED = 0, 1, 2, 3
+# Where packets wait in a router: in queues of its inputs, or of its outputs.
+QUEUE_INPUT, QUEUE_OUTPUT = 0, 1
+#: Credits that stand for a buffer without limit.
+UNLIMITED = 1 << 40
+#: Most lengths of listed packets.
+LENGTHS = 3
 #: Gate sums of an EGRU unit: z and r take both products; g keeps input and recurrence apart,
 #: because the reset gate multiplies the recurrent product only.
 SUM_Z, SUM_R, SUM_G_INPUT, SUM_G_RECURRENT = 0, 1, 2, 3
 SUMS_PER_UNIT = 4
-#: Latency histogram of traffic: bins of one router cycle, the last one open.
-HISTOGRAM_BINS = 4096
+#: Latency histogram of traffic: bins of `histogram_ticks`, the last one open.
+HISTOGRAM_BINS = 1 << 15
 BATCHES = 32
 
 
@@ -89,6 +95,17 @@ class Image:
     tree_copies: np.ndarray  # [trees] endpoint deliveries
     route_channel: np.ndarray  # [R, S] channel towards source-sink s (traffic), else empty
     route_vc: np.ndarray  # [R, S]
+    route_other: np.ndarray  # [R, S] another channel that is allowed, or -1; [R, 0]: none anywhere
+    tree_next: np.ndarray  # [trees] tree of the same packet's next copy (unicast), or -1
+    # --- routers
+    queueing: int  # QUEUE_INPUT or QUEUE_OUTPUT
+    vc_step: int  # 0: routes name the VC; k: on links any VC congruent to theirs modulo k
+    blocked_ticks: int  # a head waits so long before it may take its detour; 0: for ever
+    detour_ticks: int  # and so long more before it is dropped
+    ch_detour: np.ndarray  # [O] first channel of the way round a blocked link, or -1; [0]: none
+    ch_detour_on: np.ndarray  # [O] second channel of it, at the next router
+    reinject_packets: int  # places of a router's re-injection queue
+    reinject_ticks: int  # software time of one re-injection
     packet_bits: np.ndarray  # [PACKET_KINDS] by packet kind
     packet_events: int  # most events in an event packet
     # --- steps
@@ -186,6 +203,12 @@ class Image:
     traffic_dest: np.ndarray  # [S] fixed destination, or hotspot
     traffic_hot_fraction: float
     traffic_warmup_tick: int
+    histogram_ticks: int  # width of a bin of latencies
+    length_bits: np.ndarray  # [LENGTHS - 1] bits of listed packets of length class 1, 2, ...
+    offer_ptr: np.ndarray  # [S+1] listed packets of each source, by tick; [0]: none
+    offer_tick: np.ndarray  # [P]
+    offer_dest: np.ndarray  # [P]
+    offer_length: np.ndarray  # [P] length class; 0: packet_bits[TRAFFIC]
 
     @property
     def first_core(self) -> int:
@@ -243,6 +266,10 @@ class Counters:
     synaptic_ops: np.ndarray  # [C, ROW_CLASSES]
     layer_events: np.ndarray  # [L] units fired
     layer_updates: np.ndarray  # [L]
+    router_waits: np.ndarray  # [R] heads that waited blocked_ticks
+    router_detours: np.ndarray  # [R] branches granted the way round a blocked link
+    router_dropped: np.ndarray  # [R] packets taken out after that
+    router_reinjected: np.ndarray  # [R] of these, put into the re-injection queue
     late_cores: int
     late_events: int
     step_offer: np.ndarray  # [T] first OFFER at the host
@@ -265,7 +292,7 @@ class Counters:
     sink_delivered: np.ndarray  # [S]
     latency_sum: np.ndarray  # [BATCHES] ticks, by time of delivery
     latency_count: np.ndarray  # [BATCHES]
-    latency_histogram: np.ndarray  # [HISTOGRAM_BINS] router cycles
+    latency_histogram: np.ndarray  # [HISTOGRAM_BINS]
 
     @staticmethod
     def empty(image: Image) -> Counters:
@@ -296,6 +323,10 @@ class Counters:
             synaptic_ops=zeros(cores, ROW_CLASSES),
             layer_events=zeros(layers),
             layer_updates=zeros(layers),
+            router_waits=zeros(image.n_routers),
+            router_detours=zeros(image.n_routers),
+            router_dropped=zeros(image.n_routers),
+            router_reinjected=zeros(image.n_routers),
             late_cores=0,
             late_events=0,
             step_offer=np.full(steps, -1, np.int64),
@@ -323,6 +354,17 @@ class Counters:
             latency_count=zeros(BATCHES),
             latency_histogram=zeros(HISTOGRAM_BINS),
         )
+
+
+def node_copies(image: Image) -> np.ndarray:
+    """[N] endpoint copies that leave a tree at each node and beyond."""
+    copies = np.zeros(max(0, len(image.node_ptr) - 1), np.int64)
+    on_link = image.ch_port[image.br_channel] >= 0
+    for node in range(len(copies) - 1, -1, -1):  # children have higher numbers
+        of = slice(int(image.node_ptr[node]), int(image.node_ptr[node + 1]))
+        beyond = image.br_next[of][on_link[of]]
+        copies[node] = copies[beyond].sum() + (~on_link[of]).sum()
+    return copies
 
 
 def first_counter_difference(a: Counters, b: Counters) -> str | None:

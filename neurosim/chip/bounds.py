@@ -8,7 +8,7 @@ from neurosim.chip.schema import Chip
 
 End = Literal["low", "high"]
 #: Sections and units of the constants that are durations.
-_SECTIONS = ("noc", "core", "sync", "host", "dram")
+_SECTIONS = ("noc", "core", "sync", "host", "dram", "blocked")
 _UNITS = ("cycles", "s")
 
 

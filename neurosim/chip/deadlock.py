@@ -56,16 +56,30 @@ def unicast_cycle(routes: Routes) -> np.ndarray | None:
 def _unicast_pairs(routes: Routes, destinations: np.ndarray) -> Iterator[np.ndarray]:
     routers, ports = routes.neighbours.shape
     at_once = max(1, _PAIRS // routers)
-    for first in range(0, len(destinations), at_once):
-        to = destinations[first: first + at_once]
+    for begin in range(0, len(destinations), at_once):
+        to = destinations[begin: begin + at_once]
         port, vc = routes.unicast(to)
+        vc = _checked_vc(routes, vc)
         router = np.broadcast_to(np.arange(routers)[:, None], port.shape)
-        channel = (router * ports + port) * routes.n_vcs + vc
-        following = routes.neighbours[router, port]
-        turns = (port >= 0) & (following != to[None, :])
+        ways = [port]
+        if routes.other is not None:
+            ways.append(routes.other(router, np.broadcast_to(to[None, :], port.shape)))
         column = np.broadcast_to(np.arange(len(to))[None, :], port.shape)
-        yield np.unique(np.stack([channel[turns], channel[following[turns], column[turns]]],
-                                 axis=1), axis=0)
+        for first in ways:
+            following = routes.neighbours[router, first]
+            turns = (first >= 0) & (following != to[None, :])
+            channel = ((router * ports + first) * routes.n_vcs + vc)[turns]
+            here, sink = following[turns], column[turns]
+            for second in ways:
+                onward = (here * ports + second[here, sink]) * routes.n_vcs + vc[here, sink]
+                goes = second[here, sink] >= 0
+                yield np.unique(np.stack([channel[goes], onward[goes]], axis=1), axis=0)
+
+
+def _checked_vc(routes: Routes, vc: np.ndarray) -> np.ndarray:
+    """Where a hop may take any channel of a class, the class stands for all of them: if the
+    classes' dependencies have no cycle, then whatever is chosen, no packet waits in a circle."""
+    return vc % routes.classes if routes.any_vc else vc
 
 
 def tree_cycle(routes: Routes) -> np.ndarray | None:
@@ -74,7 +88,8 @@ def tree_cycle(routes: Routes) -> np.ndarray | None:
     found = []
     for source in range(routers):
         tree = routes.tree(source, np.arange(routers))
-        channel = (tree.router[tree.parent] * ports + tree.port) * routes.n_vcs + tree.vc
+        vc = _checked_vc(routes, tree.vc)
+        channel = (tree.router[tree.parent] * ports + tree.port) * routes.n_vcs + vc
         turns = np.flatnonzero(tree.parent > 0)
         found.append(np.stack([channel[tree.parent[turns]], channel[turns]], axis=1))
     return _cycle(routes, np.concatenate(found))

@@ -134,6 +134,20 @@ def dimension_order(topology: Topology, order: str, router_xy: np.ndarray,
     return across
 
 
+def west_first_other(router_xy: np.ndarray, neighbours: np.ndarray) -> PortFunction:
+    """The other shortest hop that west-first routing allows, or -1: to the east, where the first
+    choice is along y.  A packet that has to go west has none (Glass and Ni, ISCA 1992: the two
+    turns to the west are never taken, so that the turns left make no cycle)."""
+    east = DIRECTIONS.index("E")
+
+    def other(at: np.ndarray, to: np.ndarray) -> np.ndarray:
+        delta = router_xy[to] - router_xy[at]
+        free = (delta[..., 0] > 0) & (delta[..., 1] != 0) & (neighbours[at, east] >= 0)
+        return np.where(free, east, -1)
+
+    return other
+
+
 def _gateways(topology: Topology, router_xy: np.ndarray, chip: np.ndarray, n: int) -> np.ndarray:
     """[chips] the router of each chip's gateway tile."""
     assert topology.chips is not None

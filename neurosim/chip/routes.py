@@ -69,6 +69,13 @@ class Routes:
     what: str  # the routing function, for messages
     layer: np.ndarray | None = None
     manhattan: np.ndarray | None = None  # [R, 2] coordinates, where distance is no more than that
+    other: PortFunction | None = None  # another output that single packets may take, or -1
+    any_vc: bool = False  # a hop may take any virtual channel of the route's class
+
+    @property
+    def classes(self) -> int:
+        """Kinds of virtual channels that must stay apart: before and after a wrap-around."""
+        return min(2 if self.wraps.any() else 1, self.n_vcs)
 
     def unicast(self, destinations: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """([R, D] output port towards each of D destinations, -1 at itself; [R, D] its VC).
@@ -99,7 +106,7 @@ class Routes:
 
     def _vc(self, wrapped: np.ndarray, spread_by: np.ndarray) -> np.ndarray:
         """The dateline rule within one of several sets of channels."""
-        classes = min(2 if self.wraps.any() else 1, self.n_vcs)
+        classes = self.classes
         return spread_by % (self.n_vcs // classes) * classes + np.minimum(
             wrapped.astype(np.int64), classes - 1)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from neurosim.chip.deadlock import check_routes
-from neurosim.chip.dimension import dimension_order, port_axes
+from neurosim.chip.dimension import dimension_order, port_axes, west_first_other
 from neurosim.chip.routes import Routes
 from neurosim.chip.table_routes import layers, shortest, up_down
 from neurosim.errors import ScenarioError
@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from neurosim.chip.schema import Chip
 
 #: Routing functions that need coordinates, and those for any graph.
-DIMENSION_ORDERS, TABLES = ("xy", "yx", "west_first"), ("up_down", "shortest")
-_NAMES = {"xy": "XY", "yx": "YX", "west_first": "west-first", "up_down": "up*/down*",
+DIMENSION_ORDERS = ("xy", "yx", "west_first", "west_first_adaptive")
+TABLES = ("up_down", "shortest")
+_NAMES = {"xy": "XY", "yx": "YX", "west_first": "west-first",
+          "west_first_adaptive": "adaptive west-first", "up_down": "up*/down*",
           "shortest": "shortest-path"}
 
 
@@ -30,12 +32,16 @@ def make_routes(chip: Chip) -> Routes:
     arrays, topology, order = chip.noc_arrays, chip.topology, chip.noc.routing
     n_vcs = int(chip.noc.virtual_channels)
     names = tuple(str(name) for _, name in chip.topology_graph.nodes(data="name"))
-    neighbours, layer, manhattan = arrays.neighbours, None, None
+    neighbours, layer, manhattan, other = arrays.neighbours, None, None, None
     if order in DIMENSION_ORDERS:
-        if topology.kind == "file" or (order == "west_first" and topology.kind != "mesh"):
+        flat = topology.kind == "mesh" and topology.chips is None
+        if topology.kind == "file" or (order.startswith("west_first") and not flat):
             raise ScenarioError("chip.noc.routing", f"is {order} on a {topology.kind}",
                                 "up_down or shortest" if topology.kind == "file" else "xy or yx")
-        port = dimension_order(topology, order, arrays.router_xy, neighbours)
+        port = dimension_order(topology, order.removesuffix("_adaptive"), arrays.router_xy,
+                               neighbours)
+        if order == "west_first_adaptive":
+            other = west_first_other(arrays.router_xy, neighbours)
         axis = port_axes(arrays.directions)
         if topology.kind == "mesh" and topology.chips is None:
             manhattan = arrays.router_xy
@@ -50,12 +56,12 @@ def make_routes(chip: Chip) -> Routes:
         if order == "shortest":
             layer = np.minimum(layers(port, neighbours), n_vcs - 1)
     return Routes(port, neighbours, arrays.wraps, axis, n_vcs, names, _NAMES[order], layer,
-                  manhattan)
+                  manhattan, other, chip.noc.vc_choice == "most_room")
 
 
 def check(chip: Chip) -> None:
     """Refuse a chip on which some route is broken or, unless told not to look, routes can
-    deadlock.
+    deadlock.  Where blocked packets are dropped nothing waits for ever, and any routes will do.
 
     A mesh without missing routers or links needs no look: dimension order is legal on it and
     acyclic by construction, and so is west-first.  In a machine of chips one chip, and the graph
@@ -68,6 +74,9 @@ def check(chip: Chip) -> None:
     """
     routes = chip.routes
     if not chip.noc.check_deadlock or _is_full_mesh(chip):
+        return
+    if chip.blocked is not None:  # what waits too long is dropped; the routes must exist
+        routes.unicast(np.arange(len(routes.neighbours)))
         return
     if chip.topology.chips is not None and len(routes.neighbours) > 256:
         _check_parts(chip)

@@ -51,8 +51,12 @@ class Noc(Section):
                                        positive=True, whole=True)
     sync_cycles: Constant = quantity("cycles", "synchroniser of a router input, part of every hop",
                                      whole=True)
-    routing: Literal["xy", "yx", "west_first", "up_down", "shortest"] = "xy"
+    routing: Literal["xy", "yx", "west_first", "west_first_adaptive", "up_down",
+                     "shortest"] = "xy"
     check_deadlock: bool = True
+    queueing: Literal["input", "output"] = "input"
+    unlimited_buffers: bool = False
+    vc_choice: Literal["route", "most_room"] = "route"
     virtual_channels: Constant = quantity("", "virtual channels per port", positive=True,
                                           whole=True)
     link_cycles_y: Constant | None = quantity(
@@ -75,6 +79,22 @@ class ChipLink(Section):
                                        positive=True, whole=True)
     buffer_flits: Constant = quantity("", "input buffer at the far end, in NoC flits",
                                       positive=True, whole=True)
+
+
+class Blocked(Section):
+    """A router's packet that cannot leave: the way round its link, then drop and re-injection.
+
+    ``detour``: over the two other sides of a triangle of links, as SpiNNaker's emergency routes.
+    """
+
+    wait_s: Constant = quantity("s", "wait before the detour is tried", positive=True)
+    detour: bool = True
+    detour_wait_s: Constant = quantity("s", "further wait before the packet is dropped",
+                                       positive=True)
+    reinject_packets: Constant = quantity(
+        "packets", "dropped packets that software keeps per router; more are lost", whole=True)
+    reinject_s: Constant = quantity("s", "software's time to send one of them again",
+                                    positive=True)
 
 
 class Packet(Section):
@@ -216,7 +236,7 @@ class Chip(Strict):
 
     ``usable_cores``, a number per chip, null: all; the others have the highest ids and stay
     reserved.  ``board_link`` null: links between boards are like ``chip_link``.  ``dram`` null:
-    there is none.
+    there is none.  ``blocked`` null: packets wait until they can go on.
     ``sources`` says where values that are no :class:`Constant` come from, by dotted key.
     ``default_level`` is the level in use once the chip is loaded.
     """
@@ -236,6 +256,7 @@ class Chip(Strict):
     dram: Dram | None = None
     chip_link: ChipLink | None = None
     board_link: ChipLink | None = None
+    blocked: Blocked | None = None
     sources: dict[str, str] = {}
 
     @model_validator(mode="after")
@@ -263,6 +284,7 @@ class Chip(Strict):
             raise inconsistent("core.mac_utilisation", f"is {float(share):g}", "a share up to 1")
         largest = max(int(self.packet.event_bits), int(self.packet.marker_bits),
                       int(self.packet.ack_bits))
+        self._routers_possible()
         flits, bits = int(self.noc.buffer_flits), int(self.noc.flit_bits)
         if flits * bits < largest:
             raise inconsistent(
@@ -272,6 +294,23 @@ class Chip(Strict):
                 also=("packet.event_bits", "packet.marker_bits", "packet.ack_bits",
                       "noc.flit_bits"))
         return self
+
+    def _routers_possible(self) -> None:
+        """Queues at outputs serve who came first: they neither choose nor give up."""
+        noc = self.noc
+        others = {"noc.vc_choice": noc.vc_choice == "most_room",
+                  "noc.routing": noc.routing == "west_first_adaptive",
+                  "blocked": self.blocked is not None}
+        used = [key for key, there in others.items() if there]
+        if noc.queueing == "output" and used:
+            raise inconsistent("noc.queueing", f"output queues go without {used[0]}", "input",
+                               also=(used[0],))
+        if self.blocked is not None and others["noc.routing"]:
+            raise inconsistent("noc.routing", "an adaptive route has no one link to go round",
+                               "another routing, or blocked: null", also=("blocked",))
+        if others["noc.vc_choice"] and noc.routing == "shortest":
+            raise inconsistent("noc.vc_choice", "shortest-path routes need the channel that their "
+                               "destination was given", "route", also=("noc.routing",))
 
     @property
     def core_count(self) -> int:
@@ -327,8 +366,8 @@ class Chip(Strict):
         for level_name, level in self.levels.items():
             for name, constant, unit in level.constants():
                 yield f"levels.{level_name}.{name}", constant, unit
-        for section_name in ("noc", "chip_link", "board_link", "packet", "core", "sync", "host",
-                             "energy", "dram"):
+        for section_name in ("noc", "chip_link", "board_link", "blocked", "packet", "core", "sync",
+                             "host", "energy", "dram"):
             if getattr(self, section_name) is None:
                 continue
             for name, constant, unit in getattr(self, section_name).constants():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,19 +20,23 @@ Watcher = Callable[[int, int, int], object]
 Sink = Callable[[np.ndarray], object]
 #: Called by an engine with (step, token) of every token that the machine chooses, steps in order.
 Chosen = Callable[[int, int], None]
+#: A place where something waits: (part, input port, virtual channel); -1, -1: the part itself.
+Place = tuple[int, int, int]
+#: A place and those of which one at least must get free before it can go on.
+Wait = tuple[Place, tuple[Place, ...]]
 
 
 @dataclass(frozen=True)
 class Outcome:
     """Counters, the trace (None: not asked for, or handed to a sink) and how the run ended.
 
-    ``waiting`` lists (part, awaited part) pairs of everything that could not move at the end.
+    ``waiting``, of a run that is stuck: what every place waits for, one entry a branch of a packet.
     """
 
     counters: Counters
     trace: np.ndarray | None
     status: int
-    waiting: tuple[tuple[int, int], ...] = ()
+    waiting: tuple[Wait, ...] = ()
     overflow_unit: int = -1
 
 
@@ -65,20 +69,52 @@ def raise_unless_finished(image: Image, outcome: Outcome) -> None:
 
 
 def stuck_reason(image: Image, outcome: Outcome) -> str:
-    """One clause: who waits for whom."""
+    """One clause: who waits for whom, the cycle if there is one."""
     head = f"deadlock at tick {outcome.counters.end_tick}, {outcome.counters.in_flight} in flight"
-    cycle = _first_cycle(outcome.waiting)
+    cycle = waiting_cycle(outcome.waiting)
     if cycle:
-        return f"{head}: " + " waits for ".join(part_name(image, p) for p in cycle + cycle[:1])
-    chain = [f"{part_name(image, a)} waits for {part_name(image, b)}"
-             for a, b in outcome.waiting[:4]]
+        names = [place_name(image, place) for place in (*cycle, cycle[0])]
+        return f"{head}: " + " waits for ".join(names)
+    chain = [f"{place_name(image, place)} waits for {place_name(image, awaited[0])}"
+             for place, awaited in outcome.waiting[:4]]
     return f"{head}: " + ("; ".join(chain) if chain else "a step was never completed")
 
 
-def _first_cycle(waiting: tuple[tuple[int, int], ...]) -> list[int]:
-    import networkx as nx
+def place_name(image: Image, place: Place) -> str:
+    """A place for a person: ``router 3 port 2 channel 0``, ports counted within the router."""
+    part, port, vc = place
+    if port < 0:
+        return part_name(image, part)
+    return f"{part_name(image, part)} port {port - int(image.in_ptr[part])} channel {vc}"
 
-    try:
-        return [int(a) for a, *_ in nx.find_cycle(nx.DiGraph(waiting))]
-    except nx.NetworkXNoCycle:
+
+def stuck(waiting: Iterable[Wait]) -> set[Place]:
+    """Places that can never go on: some branch of theirs waits for such places alone.
+
+    A place that waits for nothing goes on, so what is left after all of these are taken away
+    waits in circles.
+    """
+    waits: dict[Place, list[tuple[Place, ...]]] = {}
+    for place, awaited in waiting:
+        waits.setdefault(place, []).append(awaited)
+    left = set(waits)
+    while True:
+        free = {place for place in left
+                if not any(left.issuperset(awaited) for awaited in waits[place])}
+        if not free:
+            return left
+        left -= free
+
+
+def waiting_cycle(waiting: Iterable[Wait]) -> list[Place]:
+    """Places of which each waits for the next, and the last for the first; [] if there is none."""
+    waiting = tuple(waiting)
+    left = stuck(waiting)
+    following = {place: min(awaited) for place, awaited in sorted(waiting, reverse=True)
+                 if place in left and left.issuperset(awaited)}
+    if not following:
         return []
+    path = [min(following)]
+    while following[path[-1]] not in path:
+        path.append(following[path[-1]])
+    return path[path.index(following[path[-1]]):]

@@ -20,11 +20,12 @@ from neurosim import trace
 from neurosim.explain.order import paired, previous
 from neurosim.explain.records import Records
 from neurosim.explain.split import memory_transfer
+from neurosim.explain.unusual import recorded_waits, unusual
 from neurosim.image import Image
 
 # What an edge's delay is made of.
 (NOTHING, JOB, LATENCY, TAIL, READY, WHOLE, TRANSFER, CREDIT, LOCAL_BUSY, REPORT, BARRIER, PERIOD,
- CATCH_UP, ASK, SERVED, ANSWER) = range(16)
+ CATCH_UP, ASK, SERVED, ANSWER, RECORDED) = range(17)
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,13 @@ def build(records: Records, image: Image | None = None) -> Graph:
     _steps(records, edges)
     _memory(records, edges)
     _travel(records, edges)
-    _outputs(records, edges)
-    _credits(records, image or records.image, edges)
+    if unusual(records):
+        waits = recorded_waits(records)
+        edges.add(records.cause[waits], waits, RECORDED)
+    else:
+        _network(records, edges)
+        _outputs(records, edges)
+        _credits(records, image or records.image, edges)
     _barrier(records, edges)
     source, target, sort = (np.concatenate(column) for column in zip(*edges.pieces, strict=True))
     edges.pieces.clear()
@@ -194,15 +200,19 @@ def _by_step(r: Records, index: np.ndarray) -> np.ndarray:
 
 
 def _travel(r: Records, edges: _Edges) -> None:
-    """A packet leaves, crosses channels, and arrives."""
+    """A packet leaves, and crosses channels."""
     injects = np.flatnonzero(r.kind == trace.INJECT)
     network = injects[~r.at_source[injects]]
     edges.add(r.cause[network], network, NOTHING)
-    sourced = injects[r.at_source[injects]]
-    edges.add(_offer_of(r)[r.packet[sourced]], sourced, NOTHING)
-    edges.add(previous(r.part, r.kind == trace.INJECT)[sourced], sourced, LOCAL_BUSY)
     arrives = np.flatnonzero(r.kind == trace.ARRIVE)
     edges.add(r.cause[arrives], arrives, LATENCY)
+
+
+def _network(r: Records, edges: _Edges) -> None:
+    """Where a packet comes from and goes to, and since when a router could pass it on."""
+    sourced = np.flatnonzero((r.kind == trace.INJECT) & r.at_source)
+    edges.add(_offer_of(r)[r.packet[sourced]], sourced, NOTHING)
+    edges.add(previous(r.part, r.kind == trace.INJECT)[sourced], sourced, LOCAL_BUSY)
     ends = np.flatnonzero((r.kind == trace.DELIVER) | (r.kind == trace.DROPPED))
     edges.add(r.cause[ends], ends, TAIL)
     grants = np.flatnonzero(r.kind == trace.GRANT)
@@ -345,6 +355,7 @@ def delays(graph: Graph, image: Image, job: np.ndarray) -> np.ndarray:
     put(REPORT, lambda *_: image.report_ticks)
     put(BARRIER, lambda *_: image.barrier_ticks)
     put(PERIOD, lambda *_: image.tick_period)
+    put(RECORDED, lambda source, target: r.tick[target] - r.tick[source])
     put(CATCH_UP, lambda source, target: np.maximum(
         0, r.tick[target] - r.tick[source] - r.image.clock_period[r.part[target]] + 1))
     put(ASK, lambda _, target: image.port_request_ticks[r.port[target] >> trace.REQUEST_BITS])

@@ -5,13 +5,13 @@ from __future__ import annotations
 # Parts, in the order in which a packet meets them.
 (HOST_SEND, HOST_LINK, LOCAL, PIPELINE, BUSY, ARBITRATION, QUEUE, CREDIT, SERIAL, WIRE, INPUT,
  RECEIVE, ACCUMULATE, UPDATE, SEND, WAKE, REPORT, BARRIER, TICK, EDGE, OFFERED, DECODE, ASK,
- MEMORY_QUEUE, MEMORY_TRANSFER, MEMORY_LATENCY) = range(26)
+ MEMORY_QUEUE, MEMORY_TRANSFER, MEMORY_LATENCY, BLOCKED) = range(27)
 NAMES = (
     "host sending", "host link", "local wire", "router pipeline", "output busy", "arbitration",
     "input queue", "credit", "serialisation", "link wire", "core input", "receive",
     "synaptic work", "update", "send", "wake", "report", "barrier", "tick", "clock edge", "offer",
     "decoding",
-    "memory request", "memory queue", "memory transfer", "memory latency",
+    "memory request", "memory queue", "memory transfer", "memory latency", "blocked link",
 )
 #: What each part means, for tables and reports.
 MEANINGS = (
@@ -41,6 +41,7 @@ MEANINGS = (
     "wait for the memory port, which transfers for others",
     "bursts from DRAM",
     "access of DRAM and the data's way to the core",
+    "patience with a blocked link before a detour or a drop, and re-injection",
 )
 
 COMPUTE, MEMORY, TRAFFIC, SYNCHRONISATION, BALANCE = range(5)
@@ -49,7 +50,7 @@ CLASSES = ("compute", "memory", "traffic", "synchronisation", "balance")
 CLASS_OF = (
     TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC, TRAFFIC,
     TRAFFIC, TRAFFIC, COMPUTE, COMPUTE, TRAFFIC, COMPUTE, SYNCHRONISATION, SYNCHRONISATION,
-    SYNCHRONISATION, SYNCHRONISATION, TRAFFIC, COMPUTE, MEMORY, MEMORY, MEMORY, MEMORY,
+    SYNCHRONISATION, SYNCHRONISATION, TRAFFIC, COMPUTE, MEMORY, MEMORY, MEMORY, MEMORY, TRAFFIC,
 )
 #: Parts that a core's own work consists of.
 CORE_WORK = (RECEIVE, ACCUMULATE, UPDATE, SEND, WAKE)

@@ -49,6 +49,9 @@ class _Split:
         self.ticks = np.zeros((len(index), MOST), np.int64)
         self.place = self.here.copy()
         self.host = (self.here >= image.first_host) & (self.here < image.sync_part)
+        #: A router's place became free: a copy went on, or was dropped.
+        self.freed = ((self.of == trace.GRANT) | (self.of == trace.DROPPED)) \
+            & (self.there < image.n_routers)
         self.core = (self.here >= image.first_core) & (self.here < image.first_port)
 
     def edge(self, mask: np.ndarray) -> np.ndarray:
@@ -119,7 +122,7 @@ def _starts(s: _Split) -> None:
     starts = s.kind == trace.START
     arrived = starts & ((s.of == trace.DELIVER) | (s.of == trace.DATA)) & s.core
     _ready(s, arrived, parts.INPUT)
-    credit = starts & (s.of == trace.GRANT)
+    credit = starts & s.freed
     s.rest(credit, 1, parts.CREDIT)
     s.channel(credit, s.image.injection_channel(s.here[credit]))
 
@@ -162,7 +165,9 @@ def _channels(s: _Split) -> None:
     local = np.where(image.ch_owner[channel] >= image.first_host, parts.HOST_LINK, parts.LOCAL)
     s.rest(arrives, 1, np.where(link, parts.WIRE, local))
     s.channel(arrives, channel)
-    ends = (s.kind == trace.DELIVER) | (s.kind == trace.DROPPED)
+    dropped = (s.kind == trace.DROPPED) & (s.here < image.n_routers)
+    s.rest(dropped, 1, parts.BLOCKED)
+    ends = (s.kind == trace.DELIVER) | ((s.kind == trace.DROPPED) & ~dropped)
     channel = records.port[s.cause[ends]]
     host = image.ch_part[channel] >= image.first_host
     s.claim(ends, 0, np.where(host, parts.HOST_LINK, parts.LOCAL), image.ch_latency[channel])
@@ -176,13 +181,16 @@ def _grants(s: _Split) -> None:
     grants = s.kind == trace.GRANT
     own = grants & (s.of == trace.ARRIVE)
     _ready(s, own, parts.PIPELINE)
-    s.rest(own, 2, parts.SERIAL)
+    patient = (image.blocked_ticks > 0) & (s.gap[own] >= image.blocked_ticks)
+    s.rest(own, 2, np.where(patient, parts.BLOCKED, parts.SERIAL))
+    again = grants & (s.of == trace.DROPPED) & (s.here == s.there)
+    s.rest(again, 1, parts.BLOCKED)
     here = grants & (s.of == trace.GRANT) & (s.here == s.there)
     channel, before = records.port[s.index], records.port[s.cause]
     s.rest(here & (channel != before), 1, parts.QUEUE)
     same = here & (channel == before)
     s.rest(same, 1, _contention(records, s.index[same], s.cause[same], image))
-    s.rest(grants & ~own & ~here, 1, parts.CREDIT)
+    s.rest(grants & ~own & ~here & ~again, 1, parts.CREDIT)
     s.channel(grants & ~own, channel[grants & ~own])
 
 
@@ -203,7 +211,7 @@ def _injections(s: _Split) -> None:
     """Traffic sources: behind their own earlier packets, or without room at the router."""
     injects = s.kind == trace.INJECT
     s.rest(injects & (s.of == trace.INJECT), 1, parts.QUEUE)
-    s.rest(injects & (s.of == trace.GRANT), 1, parts.CREDIT)
+    s.rest(injects & s.freed, 1, parts.CREDIT)
     s.rest(s.kind == trace.OFFER, 1, parts.OFFERED)
     s.channel(injects, s.image.injection_channel(s.here[injects]))
 

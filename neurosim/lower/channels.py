@@ -12,6 +12,7 @@ from neurosim.chip import Chip
 from neurosim.chip.routes import Routes
 from neurosim.chip.topology import BOARD_LINK, CHIP_LINK, NocArrays
 from neurosim.errors import ScenarioError
+from neurosim.image import UNLIMITED
 
 
 @dataclass(frozen=True)
@@ -113,7 +114,8 @@ def _timing(chip: Chip, ends: Endpoints, n_out: int, end_ids: np.ndarray, inject
     latency = np.full(n, int(noc.link_cycles) * noc_period, np.int64)
     cycle = np.full(n, noc_period, np.int64)
     width = np.full(n, flit, np.int64)
-    credits = np.full(n, int(noc.buffer_flits), np.int64)
+    buffer = UNLIMITED if noc.unlimited_buffers else int(noc.buffer_flits)
+    credits = np.full(n, buffer, np.int64)
     local = np.concatenate([end_ids, injection])
     latency[local] = int(noc.local_cycles) * noc_period
     n_cores, n_hosts = len(ends.core_router), len(ends.host_router)
@@ -149,7 +151,8 @@ def _special_links(chip: Chip, noc: NocArrays, link_channel: np.ndarray,
         timing["ch_latency"][of_kind] = int(link.latency_cycles) * period
         timing["ch_cycle"][of_kind] = period
         timing["ch_width"][of_kind] = int(link.bits_per_cycle)
-        timing["ch_credits"][of_kind] = int(link.buffer_flits)
+        if not chip.noc.unlimited_buffers:
+            timing["ch_credits"][of_kind] = int(link.buffer_flits)
         timing["ch_credit_delay"][of_kind] = int(link.credit_cycles) * period
 
 
@@ -159,6 +162,8 @@ def check_buffers(chip: Chip, packet_bits: np.ndarray) -> None:
     Raises:
         ScenarioError: the largest packet does not fit an input buffer.
     """
+    if chip.noc.unlimited_buffers:
+        return
     flit, buffer = int(chip.noc.flit_bits), int(chip.noc.buffer_flits)
     need = max(rules.flits(int(bits), flit) for bits in packet_bits)
     if need > buffer:

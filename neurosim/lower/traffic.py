@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -11,8 +12,10 @@ from neurosim import image as im
 from neurosim.chip import Chip
 from neurosim.errors import ScenarioError
 from neurosim.lower.channels import Endpoints, Fabric, Periods, check_buffers, lower_channels
+from neurosim.lower.packet_list import PacketList, read_packets
+from neurosim.lower.routers import router_fields
 
-Pattern = Literal["uniform", "transpose", "bit_complement", "hotspot", "neighbour"]
+Pattern = Literal["uniform", "transpose", "bit_complement", "hotspot", "neighbour", "trace-file"]
 Process = Literal["bernoulli", "poisson"]
 #: Share of a hotspot source's packets that go to the hotspot.
 HOT_FRACTION = 0.1
@@ -55,41 +58,71 @@ def destinations(pattern: Pattern, xy: np.ndarray) -> tuple[int, np.ndarray]:
 
 def traffic_fields(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, cycles: int,
                    warmup: int, seed: int, periods: Periods,
-                   process: Process) -> dict[str, Any]:
-    """All Image fields that a traffic run fills."""
+                   process: Process, file: Path | None = None) -> dict[str, Any]:
+    """All Image fields that a traffic run fills; ``file``: the list of ``trace-file``."""
     arrays = chip.noc_arrays
     tiles = np.unique(arrays.core_router)
     if len(tiles) < 2:
         raise ScenarioError("workload.traffic", "traffic needs two tiles with cores or more")
     none = np.zeros(0, np.int64)
     fabric = lower_channels(chip, Endpoints(none, tiles, none), periods)
+    listed = None if file is None else read_packets(file, len(tiles), packet_flits)
+    longest = packet_flits if listed is None else int(listed.flits.max(initial=1))
     bits = np.ones(im.PACKET_KINDS, np.int64)
-    bits[im.TRAFFIC] = packet_flits * int(chip.noc.flit_bits)
+    bits[im.TRAFFIC] = longest * int(chip.noc.flit_bits)
     check_buffers(chip, bits)
-    kind, fixed = destinations(pattern, arrays.router_xy[tiles])
-    channel, vc = _routes(fabric, tiles)
+    kind, fixed = (im.DEST_LISTED, np.zeros(len(tiles), np.int64)) if listed is not None \
+        else destinations(pattern, arrays.router_xy[tiles])
+    channel, vc, other = _routes(fabric, tiles)
     chance = rate / periods.noc if process == "poisson" else rate  # of an offer, per source edge
     return {
         **fabric.arrays,
+        **router_fields(chip, fabric, periods.noc, int(bits[im.TRAFFIC]), process == "poisson"),
         "packet_bits": bits,
         "route_channel": channel,
         "route_vc": vc,
+        "route_other": other,
         "end_tick": (warmup + cycles) * periods.noc,
         "seed": seed,
-        "traffic_log_miss": -math.inf if chance >= 1.0 else math.log1p(-chance),
-        "traffic_flits": packet_flits,
+        "traffic_log_miss": 0.0 if listed is not None
+        else -math.inf if chance >= 1.0 else math.log1p(-chance),
+        "traffic_flits": longest,
         "traffic_dest_kind": kind,
         "traffic_dest": fixed,
         "traffic_hot_fraction": HOT_FRACTION,
         "traffic_warmup_tick": warmup * periods.noc,
+        **_listed_fields(listed, len(tiles), int(chip.noc.flit_bits), periods.noc),
     }
 
 
-def _routes(fabric: Fabric, tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """[R, S] output towards each sink, a link or the sink's own channel at its router, and the
-    virtual channel on it."""
-    port, vc = fabric.routes.unicast(tiles)
-    result = fabric.link_channel[np.arange(len(port))[:, None], port]
+def _listed_fields(listed: PacketList | None, sources: int, flit_bits: int,
+                   period: int) -> dict[str, Any]:
+    """The list of packets; length class 0 is the longest."""
+    none = np.zeros(0, np.int64)
+    if listed is None:
+        return dict.fromkeys(("offer_ptr", "offer_tick", "offer_dest", "offer_length"), none)
+    lengths = np.unique(listed.flits)[::-1]
+    bits = np.full(im.LENGTHS, lengths.max(initial=1) * flit_bits, np.int64)
+    bits[: len(lengths)] = lengths * flit_bits
+    return {
+        "offer_ptr": np.concatenate([[0], np.cumsum(np.bincount(
+            listed.source, minlength=sources))]).astype(np.int64),
+        "offer_tick": listed.cycle * period, "offer_dest": listed.destination,
+        "offer_length": np.searchsorted(-lengths, -listed.flits).astype(np.int64),
+        "length_bits": bits[1:],
+    }
+
+
+def _routes(fabric: Fabric, tiles: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """[R, S] output towards each sink, a link or the sink's own channel at its router, the
+    virtual channel on it, and the other link that an adaptive route may take, or -1."""
+    routes, routers = fabric.routes, np.arange(len(fabric.link_channel))[:, None]
+    port, vc = routes.unicast(tiles)
+    result = fabric.link_channel[routers, port]
     result[tiles, np.arange(len(tiles))] = fabric.end_channel
     vc[tiles, np.arange(len(tiles))] = 0
-    return result, vc
+    if routes.other is None:
+        return result, vc, np.zeros(0, np.int64)
+    second = routes.other(*np.broadcast_arrays(routers, tiles[None, :]))
+    other = np.where(second >= 0, fabric.link_channel[routers, second], -1)
+    return result, vc, other

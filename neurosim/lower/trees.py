@@ -92,4 +92,5 @@ class Forest:
             "br_next": np.concatenate([empty, *self._br_next]),
             "tree_root": np.concatenate([empty, *self.roots]),
             "tree_copies": np.concatenate([empty, *self.copies]),
+            "tree_next": np.full(self.count, -1, np.int64),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from neurosim.lower.language import (
     without_decoder,
 )
 from neurosim.lower.memory import lower_memory, no_memory, shift_parts
+from neurosim.lower.routers import refuse_disorder, router_fields
 from neurosim.lower.synapses import lower_synapses, lower_units
 from neurosim.lower.talk import lower_talk
 from neurosim.lower.traffic import Pattern, Process, traffic_fields
@@ -130,6 +132,7 @@ def lower_network(
         **inputs,
         **lower_language(network, chip, clocks, language, talk["host_n_results"], record_logits),
         **_domains(chip, fabric.arrays, clocks),
+        **router_fields(chip, fabric, clocks.noc, 1),
         "core_channel": fabric.end_channel[: len(mapping.slices)],
         "tick_hz": clocks.tick_hz,
         "n_vcs": int(chip.noc.virtual_channels),
@@ -219,6 +222,8 @@ def _discipline(network: Network, workload: Workload, chip: Chip, mapping: Mappi
                 sync: SyncPlan, clocks: Clocks, language: LanguagePlan) -> dict[str, Any]:
     """Supersteps, barrier and tick in ticks; the combinations that cannot work are refused."""
     layers, streams = len(network.layers), workload.streams
+    if sync.kind == "dataflow":
+        refuse_disorder(chip)
     if sync.kind == "dataflow" and chip.core.fifo_policy != "stall":
         raise ScenarioError(
             "sync", f"dataflow would wait forever for markers that a FIFO set to "
@@ -263,11 +268,14 @@ def _no_traffic(n_routers: int, seed: int) -> dict[str, Any]:
         "traffic_warmup_tick": 0,
         "route_channel": np.zeros((n_routers, 0), np.int64),
         "route_vc": np.zeros((n_routers, 0), np.int64),
+        **{name: np.zeros(0, np.int64) for name in (
+            "route_other", "offer_ptr", "offer_tick", "offer_dest", "offer_length")},
     }
 
 
 def lower_traffic(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, cycles: int,
-                  warmup: int, seed: int = 0, process: Process = "bernoulli") -> im.Image:
+                  warmup: int, seed: int = 0, process: Process = "bernoulli",
+                  file: Path | None = None) -> im.Image:
     """Synthetic traffic on a chip's NoC as an Image: one source and sink on every tile with cores.
 
     Args:
@@ -277,10 +285,15 @@ def lower_traffic(chip: Chip, pattern: Pattern, rate: float, packet_flits: int, 
             exponential to one part in thousands.
         packet_flits: length of every packet.
         cycles, warmup: NoC cycles measured, and before them.
+        file: the list of packets of pattern ``trace-file``; ``rate`` and ``process`` do not count.
+
+    Raises:
+        ScenarioError: a pattern that does not suit the tiles, a packet larger than a buffer, a
+            bad list of packets.
     """
     clocks = lower_clocks(chip)
     traffic = traffic_fields(chip, pattern, rate, packet_flits, cycles, warmup, seed,
-                             clocks.channels, process)
+                             clocks.channels, process, file)
     traffic["n_ports"] = 0
     domains = _domains(chip, traffic, clocks)
     if process == "poisson":
@@ -309,7 +322,7 @@ def _nothing_to_compute() -> dict[str, Any]:
         "wake_ticks", "marker_tree", "ack_tree", "result_tree", "core_results", "unit_kind",
         "unit_column", "unit_layer", "unit_tree", "unit_offset", "unit_levels", "unit_dram_bytes",
         "row_ticks", "row_class", "row_dram_bytes", "syn_target", "input_tree", "input_offset",
-        "input_row", "br_channel", "br_vc", "br_next", "tree_root", "tree_copies")
+        "input_row", "br_channel", "br_vc", "br_next", "tree_root", "tree_copies", "tree_next")
     return {
         **dict.fromkeys(names, ints),
         **{name: np.zeros(1, np.int64) for name in ("unit_ptr", "row_ptr", "node_ptr")},

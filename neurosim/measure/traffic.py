@@ -9,12 +9,13 @@ import numpy as np
 
 from neurosim.image import (
     ACK,
-    BATCHES,
     CURRENT,
     DEST_FIXED,
     DEST_HOTSPOT,
+    DEST_LISTED,
     EVENT,
     HISTOGRAM_BINS,
+    LENGTHS,
     MARKER,
     RESULT,
     TRAFFIC,
@@ -40,7 +41,7 @@ def traffic(facts: Facts) -> dict[str, Any]:
         "deliveries": int(counters.delivered.sum()),
         "hops": hops,
         "bits": int(counters.ch_bits[links].sum()),
-        "bits_offered": int((offered * image.packet_bits).sum()),
+        "bits_offered": _bits_offered(image, counters),
         "dropped": int(counters.dropped.sum()),
         "in_flight": int(counters.in_flight),
         "markers": int(offered[MARKER]),
@@ -66,6 +67,15 @@ def traffic(facts: Facts) -> dict[str, Any]:
     if image.n_sources:
         result.update(source_traffic(facts))
     return result
+
+
+def _bits_offered(image: Image, counters: Counters) -> int:
+    """Bits of all packets offered; listed ones have lengths of their own."""
+    bits = int((counters.offered * image.packet_bits).sum())
+    if len(image.offer_ptr):
+        sizes = np.concatenate([image.packet_bits[[TRAFFIC]], image.length_bits])
+        bits = int(sizes[image.offer_length[image.offer_tick <= image.end_tick]].sum())
+    return bits
 
 
 def utilisation(facts: Facts, channels: np.ndarray) -> np.ndarray:
@@ -107,7 +117,6 @@ def source_traffic(facts: Facts) -> dict[str, Any]:
     """
     image, counters = facts.image, facts.counters
     cycle = int(image.clock_period[0])
-    aligned = cycle == int(image.clock_period[image.first_source])  # else bins are no cycles
     span = max(1, int(counters.end_tick) - int(image.traffic_warmup_tick)) / cycle
     nodes = image.n_sources
     count = int(counters.latency_count.sum())
@@ -115,26 +124,14 @@ def source_traffic(facts: Facts) -> dict[str, Any]:
         "traffic_latency_cycles": {
             "mean": int(counters.latency_sum.sum()) / count / cycle if count else None,
             "mean_ci95": _batch_interval(facts, cycle),
-            "p50": _percentile(counters.latency_histogram, 0.50) if aligned else None,
-            "p99": _percentile(counters.latency_histogram, 0.99) if aligned else None,
+            "p50": _percentile(image, counters.latency_histogram, 0.50),
+            "p99": _percentile(image, counters.latency_histogram, 0.99),
             "zero_load": zero_load_cycles(image),
             "packets": count,
         },
         "offered_rate": int(counters.source_offered.sum()) / (nodes * span),
         "accepted_rate": int(counters.sink_delivered.sum()) / (nodes * span),
     }
-
-
-def silent_since(image: Image, counters: Counters) -> int | None:
-    """NoC cycle after which nothing arrived any more, if that is a quarter of the measured time or
-    more while packets were in the network; else None."""
-    arrived = np.flatnonzero(counters.latency_count)
-    last = int(arrived[-1]) if len(arrived) else -1
-    if counters.in_flight == 0 or last >= 3 * BATCHES // 4:
-        return None
-    span = (int(image.end_tick) - int(image.traffic_warmup_tick)) // int(image.clock_period[0])
-    warmup = int(image.traffic_warmup_tick) // int(image.clock_period[0])
-    return warmup + span * (last + 1) // BATCHES
 
 
 def _batch_interval(facts: Facts, cycle: int) -> list[float] | None:
@@ -152,14 +149,18 @@ def _batch_interval(facts: Facts, cycle: int) -> list[float] | None:
     return [centre - half, centre + half]
 
 
-def _percentile(histogram: np.ndarray, fraction: float) -> int | None:
-    """Smallest latency (whole cycles) that ``fraction`` of the packets do not exceed; None if
-    there are no packets, or it lies in the open last bin."""
+def _percentile(image: Image, histogram: np.ndarray, fraction: float) -> float | None:
+    """Smallest latency in cycles that ``fraction`` of the packets do not exceed: exact where
+    latencies are whole cycles, else the middle of its bin.  None if there are no packets, or it
+    lies in the open last bin."""
     total = int(histogram.sum())
     if total == 0:
         return None
     bin_ = int(np.searchsorted(np.cumsum(histogram), fraction * total))
-    return bin_ if bin_ < HISTOGRAM_BINS - 1 else None
+    if bin_ >= HISTOGRAM_BINS - 1:
+        return None
+    cycle, width = int(image.clock_period[0]), int(image.histogram_ticks)
+    return bin_ if width == cycle else (bin_ + 0.5) * width / cycle
 
 
 def zero_load_cycles(image: Image) -> float | None:
@@ -169,9 +170,16 @@ def zero_load_cycles(image: Image) -> float | None:
     the output taken, and the tail's lag on the last channel (docs/reference/machine-model.md).
     A hotspot's pairs weigh as often as they are drawn.  None without any pair.
     """
-    cycle, pairs = int(image.clock_period[0]), pair_weights(image)
+    cycle, bits = int(image.clock_period[0]), int(image.packet_bits[TRAFFIC])
+    pairs, sizes = pair_weights(image)[None], [bits]
+    if image.traffic_dest_kind == DEST_LISTED:
+        pairs, sizes = _listed_pairs(image), [bits, *image.length_bits.tolist()]
     weight = float(pairs.sum())
-    return float((pairs * _zero_load_ticks(image)).sum()) / weight / cycle if weight > 0 else None
+    if weight == 0:
+        return None
+    ticks = sum(float((of * _zero_load_ticks(image, size)).sum())
+                for of, size in zip(pairs, sizes, strict=True) if of.any())
+    return ticks / weight / cycle
 
 
 def pair_weights(image: Image) -> np.ndarray:
@@ -179,7 +187,10 @@ def pair_weights(image: Image) -> np.ndarray:
     to 0 where the pattern maps a node onto itself."""
     n = image.n_sources
     pairs = np.ones((n, n)) / max(1, n - 1)
-    if image.traffic_dest_kind == DEST_FIXED:
+    if image.traffic_dest_kind == DEST_LISTED:
+        pairs = _listed_pairs(image).sum(axis=0)
+        pairs /= np.maximum(pairs.sum(axis=1, keepdims=True), 1.0)
+    elif image.traffic_dest_kind == DEST_FIXED:
         pairs = np.zeros((n, n))
         pairs[np.arange(n), image.traffic_dest] = 1.0
     elif image.traffic_dest_kind == DEST_HOTSPOT:
@@ -191,10 +202,18 @@ def pair_weights(image: Image) -> np.ndarray:
     return pairs
 
 
-def _zero_load_ticks(image: Image) -> np.ndarray:
+def _listed_pairs(image: Image) -> np.ndarray:
+    """[lengths, S source, S sink] listed packets of each length class."""
+    n = image.n_sources
+    source = np.repeat(np.arange(n), np.diff(image.offer_ptr))
+    count = np.zeros((LENGTHS, n, n))
+    np.add.at(count, (image.offer_length, source, image.offer_dest), 1.0)
+    return count
+
+
+def _zero_load_ticks(image: Image, bits: int) -> np.ndarray:
     """[S source, S sink] ticks from offer to tail's arrival, everything idle, edges aligned."""
     n = image.n_sources
-    bits = int(image.packet_bits[TRAFFIC])
     transfer = -(-bits // image.ch_width) * image.ch_cycle
     injection = image.injection_channel(image.first_source + np.arange(n))
     start = image.ch_part[injection]

@@ -34,8 +34,8 @@ class LoadPoint:
     accepted: float
     mean: float | None
     ci95: tuple[float, float] | None
-    p50: int | None
-    p99: int | None
+    p50: float | None
+    p99: float | None
     zero_load: float | None
     packets: int
 
@@ -94,6 +94,10 @@ def study(
     if traffic is None:
         raise ScenarioError("workload", "has no traffic", "workload.traffic").at(
             prepared.scenario.locate("workload"))
+    if traffic.pattern == "trace-file":
+        raise ScenarioError("workload.traffic.pattern", "a list of packets has no rate to vary",
+                            "another pattern, or neurosim run").at(
+            prepared.scenario.locate("workload.traffic.pattern"))
     for rate in rates:
         if not (math.isfinite(rate) and 0.0 < rate <= 1.0):
             raise ScenarioError("rates", f"{rate:g} packets per node and cycle",

@@ -149,5 +149,6 @@ def _sync(scenario: Scenario) -> SyncPlan:
 def _traffic_image(scenario: Scenario, chip: Chip) -> Image:
     spec = scenario.workload.traffic
     assert spec is not None
-    return lower_traffic(chip, spec.pattern, spec.rate, spec.packet_flits, spec.cycles,
-                         spec.warmup, scenario.seed, spec.process)
+    file = None if spec.file is None else scenario.resolve(spec.file)
+    return lower_traffic(chip, spec.pattern, spec.rate or 0.0, spec.packet_flits, spec.cycles,
+                         spec.warmup, scenario.seed, spec.process, file)

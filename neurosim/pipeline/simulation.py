@@ -48,11 +48,9 @@ def simulate(prepared: Prepared, engine: str | None = None,
         try:
             raise_unless_finished(image, outcome)
         except SimulationError as error:
-            raise _with_route_cycle(prepared.chip, error) from None
+            raise _with_route_cycle(prepared.chip, image, error) from None
         if outcome.status == INTERRUPTED:
             return _partial(prepared, name, outcome, {"started": started, "seconds": seconds})
-        if image.n_sources and not prepared.chip.noc.check_deadlock:
-            _refuse_deadlocked_traffic(prepared.chip, image, outcome)
         task = task_block(prepared, outcome.counters, progress, share)
         result = _measured(prepared, name, outcome.counters, task=task, trace=outcome.trace,
                            wall={"started": started, "seconds": seconds})
@@ -93,31 +91,18 @@ def _watcher(name: str, image: Image, progress: Progress) -> Watcher:
     return watch
 
 
-def _with_route_cycle(chip: Chip, error: SimulationError) -> SimulationError:
+def _with_route_cycle(chip: Chip, image: Image, error: SimulationError) -> SimulationError:
     """A deadlock of routes that were not checked also names the cycle that a check would have."""
-    from neurosim.chip.deadlock import name_cycle, tree_cycle
+    from neurosim.chip.deadlock import name_cycle, tree_cycle, unicast_cycle
 
-    cycle = None if chip.noc.check_deadlock or "deadlock" not in error.why \
-        else tree_cycle(chip.routes)
+    if chip.noc.check_deadlock or "deadlock" not in error.why:
+        return error
+    cycle = (unicast_cycle if image.n_sources else tree_cycle)(chip.routes)
     if cycle is None:
         return error
     named = f"{error.why}; the routes form the cycle {name_cycle(chip.routes, cycle)}"
-    return SimulationError(error.key, named, error.allowed)
-
-
-def _refuse_deadlocked_traffic(chip: Chip, image: Image, outcome: Outcome) -> None:
-    """Sources offer packets for ever, so that an engine never sees traffic stand still; where the
-    routes have a cycle and deliveries have ended, it does."""
-    from neurosim.chip.deadlock import name_cycle, unicast_cycle
-    from neurosim.measure.traffic import silent_since
-
-    silent = silent_since(image, outcome.counters)
-    cycle = None if silent is None else unicast_cycle(chip.routes)
-    if cycle is not None:
-        raise SimulationError(
-            "chip.noc.routing", f"deadlock: nothing arrived after cycle {silent}, with "
-            f"{outcome.counters.in_flight} packets in the network, whose routes wait in a circle: "
-            f"{name_cycle(chip.routes, cycle)}", "noc.check_deadlock: true, which names it before")
+    return SimulationError("chip.noc.routing", named,
+                           "noc.check_deadlock: true, which names it before")
 
 
 def _partial(prepared: Prepared, name: str, outcome: Outcome, wall: dict[str, float]) -> Result:

@@ -23,6 +23,7 @@ FILE_KEYS = (
     "workload.text",
     "workload.tokens",
     "workload.inputs",
+    "workload.traffic.file",
 )
 
 

@@ -97,18 +97,34 @@ class NetworkSection(Section):
 class Traffic(Section):
     """Packets without a network, to study the network-on-chip alone."""
 
-    pattern: Literal["uniform", "transpose", "bit_complement", "hotspot", "neighbour"]
-    """Who sends to whom."""
-    rate: Annotated[float, Quantity("number", above=0.0, maximum=1.0)]
-    """Packets offered per node and NoC cycle."""
+    pattern: Literal["uniform", "transpose", "bit_complement", "hotspot", "neighbour",
+                     "trace-file"]
+    """Who sends to whom; trace-file: the packets that a file lists."""
+    rate: Annotated[float, Quantity("number", above=0.0, maximum=1.0)] | None = None
+    """Packets offered per node and NoC cycle; none with trace-file."""
+    file: FilePath | None = None
+    """trace-file: lines of cycle, source, destination and perhaps flits."""
     process: Literal["bernoulli", "poisson"] = "bernoulli"
     """bernoulli: offers at clock edges; poisson: at any time."""
     packet_flits: Count = 1
-    """Length of a packet in flits."""
+    """Length of a packet in flits; trace-file: where a line has none."""
     cycles: Count
     """NoC cycles measured."""
     warmup: Natural = 0
     """NoC cycles before the measurement."""
+
+    @model_validator(mode="after")
+    def _rate_or_file(self) -> Self:
+        listed = self.pattern == "trace-file"
+        if listed and self.file is None:
+            refuse("file", "is missing", "a file with cycle, source, destination in each line")
+        if listed and self.rate is not None:
+            refuse("rate", "the file says when packets are offered", "no rate with trace-file")
+        if not listed and self.rate is None:
+            refuse("rate", "is missing", "packets per node and cycle, above 0 and at most 1")
+        if not listed and self.file is not None:
+            refuse("file", f"belongs to trace-file, not to {self.pattern}", "no file")
+        return self
 
 
 class WorkloadSection(Section):

@@ -45,7 +45,8 @@ def cost(scenario: Scenario, files: tuple[Asset, ...] = ()) -> float:
     per_op, per_copy, fixed = NOMINAL["simpy" if scenario.engine == "simpy" else fast_engine()]
     if scenario.workload.traffic is not None:
         spec = scenario.workload.traffic
-        return fixed + 64 * spec.rate * spec.packet_flits * (spec.cycles + spec.warmup) * per_copy
+        rate = 0.1 if spec.rate is None else spec.rate  # a list of packets may have any
+        return fixed + 64 * rate * spec.packet_flits * (spec.cycles + spec.warmup) * per_copy
     assert scenario.network is not None
     made = scenario.network.synthetic
     size = _made(scenario) if made is not None else _trained(files)

@@ -3,10 +3,21 @@
 import pytest
 
 from neurosim.chip import load_chip
-from neurosim.chip.schema import ChipLink, Core, Dram, Energy, Host, Level, Noc, Packet, Sync
+from neurosim.chip.schema import (
+    Blocked,
+    ChipLink,
+    Core,
+    Dram,
+    Energy,
+    Host,
+    Level,
+    Noc,
+    Packet,
+    Sync,
+)
 
-SECTIONS = {"levels.NAME": Level, "noc": Noc, "chip_link": ChipLink, "packet": Packet,
-            "core": Core, "sync": Sync,
+SECTIONS = {"levels.NAME": Level, "noc": Noc, "chip_link": ChipLink, "blocked": Blocked,
+            "packet": Packet, "core": Core, "sync": Sync,
             "host": Host, "energy": Energy, "dram": Dram}
 
 

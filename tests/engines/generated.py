@@ -21,6 +21,7 @@ from neurosim.image import Image
 from neurosim.lower import SyncPlan, lower_network, lower_traffic
 from neurosim.network.machine import Choice, LanguagePlan, machine_network, machine_workload
 from neurosim.network.model import Layer, Network, Workload
+from tests.engines.generated_routers import listed, router_changes
 from tests.engines.machines import mesh, random_layer, spread
 
 T = TypeVar("T")
@@ -73,7 +74,8 @@ def _with(section: Any, **values: float) -> Any:
 
 
 def chip(draw: Draw, policy: str, width: int, height: int, per_tile: int) -> Chip:
-    kind = draw.choice(("mesh", "mesh", "torus")) if min(width, height) > 2 else "mesh"
+    kind = draw.choice(("mesh", "mesh", "torus", "triangular_torus")) \
+        if min(width, height) > 2 else "mesh"
     base = _base(width, height, per_tile, kind,
                  draw.choice((1, 1, 2) if kind == "mesh" else (2, 3)))
     flit = draw.choice((192, 64, 32))
@@ -266,7 +268,12 @@ def perturbed(draw: Draw, image: Image) -> Image:
         stuck = rng.choice(np.flatnonzero(credits >= 0))
         credits[stuck] = 0  # nothing ever passes here
         changes["ch_credits"] = credits
-    return replace(image, **changes)
+    image = replace(image, **changes)
+    if draw.integer(0, 2) == 0:
+        image = replace(image, **router_changes(draw, rng, image))
+    if image.n_sources and draw.integer(0, 4) == 0:
+        image = listed(draw, rng, image)
+    return image
 
 
 def _core_changes(draw: Draw, rng: np.random.Generator, image: Image) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import pytest
 
 import neurosim
 from neurosim.chip import load_chip
-from neurosim.engines.outcome import FINISHED, STUCK, raise_unless_finished
+from neurosim.engines.outcome import FINISHED, STUCK, raise_unless_finished, waiting_cycle
 from neurosim.errors import ScenarioError, SimulationError
 from neurosim.lower import SyncPlan
 from tests.engines.machines import small_image
@@ -44,6 +44,11 @@ def test_forced_past_the_check_it_deadlocks_and_names_who_waits(engine: Any) -> 
     image = broadcast(ring(virtual_channels=1, check_deadlock=False))
     outcome = engine(image)
     assert outcome.status == STUCK and outcome.counters.in_flight > 0
+    circle = waiting_cycle(outcome.waiting)
+    for (router, port, vc), (_, following, onward) in zip(circle, circle[1:] + circle[:1],
+                                                          strict=True):
+        assert image.ch_owner[image.in_channel[following]] == router  # its output's far end
+        assert image.ch_part[image.in_channel[port]] == router and vc == onward == 0
     with pytest.raises(SimulationError, match="deadlock") as caught:
         raise_unless_finished(image, outcome)
     routers = re.findall(r"router (\d+)", caught.value.why)
@@ -94,12 +99,15 @@ chip:
 
 
 def test_traffic_that_stands_still_is_a_deadlock_too(tmp_path: Any) -> None:
-    """Sources never end, but deliveries do: the run is refused, naming the cycle of routes."""
+    """Sources never end, but buffers wait in a circle: the run is refused, naming the circle of
+    buffers, and that of routes."""
     path = tmp_path / "ring.yaml"
     path.write_text(TRAFFIC.format(vcs=1))
-    with pytest.raises(SimulationError, match="nothing arrived after cycle") as caught:
+    with pytest.raises(SimulationError, match="deadlock at tick") as caught:
         neurosim.run(path)
     tiles = re.findall(r"\[(\d+), 0\]", caught.value.why)
     assert sorted(map(int, set(tiles))) == list(range(SIZE))
+    places = re.findall(r"router (\d+) port (\d+) channel 0", caught.value.why)
+    assert places[0] == places[-1] and len(places) > 2
     path.write_text(TRAFFIC.format(vcs=2))
     assert neurosim.run(path).data["traffic"]["accepted_rate"] > 0.05

@@ -10,6 +10,7 @@ from neurosim.engines.compiled.layout import (
     C_OWNER,
     CHANNEL,
     CREDIT,
+    E_LENGTH,
     E_META,
     E_NEXT,
     E_OFFSET,
@@ -37,6 +38,7 @@ from neurosim.engines.compiled.layout import (
     RING,
     Tables,
 )
+from neurosim.image import PACKET_KINDS, TRAFFIC
 
 # Arguments everywhere: m the words of the machine, t its Tables, tr the trace's words or None.
 
@@ -192,6 +194,46 @@ def return_credit(m: Any, t: Tables, tr: Any, channel: int, vc: int, freed: int,
         owner = m[t.channel + CHANNEL * channel + C_OWNER]
         clock = t.clock + 2 * owner
         wake(m, t, owner, edge(tick, m[clock + 1], m[clock]))
+
+
+@jit
+def return_credit_sorted(m: Any, t: Tables, tr: Any, channel: int, vc: int, freed: int,
+                         amount: int, key: int, rank: int) -> None:
+    """As :func:`return_credit`, where slots do not free in the order of time."""
+    room = channel * t.n_vcs + vc
+    k = t.credit + CREDIT * room
+    if m[k + K_COUNT] > m[k + K_MASK]:
+        land_credits(m, t, tr, room, m[H_NOW])
+        if m[k + K_COUNT] > m[k + K_MASK]:
+            m[H_BROKEN] = 1
+            return
+    tick = freed + m[k + K_DELAY]
+    place = m[k + K_COUNT]
+    while place > 0:
+        entry = m[k + K_RING] + RING * ((m[k + K_FIRST] + place) & m[k + K_MASK])
+        before = m[k + K_RING] + RING * ((m[k + K_FIRST] + place - 1) & m[k + K_MASK])
+        if m[before] <= tick:
+            break
+        for word in range(RING):
+            m[entry + word] = m[before + word]
+        place -= 1
+    entry = m[k + K_RING] + RING * ((m[k + K_FIRST] + place) & m[k + K_MASK])
+    m[entry], m[entry + 1], m[entry + 2], m[entry + 3] = tick, amount, key, rank
+    m[k + K_COUNT] += 1
+    if m[k + K_WAITED] != 0 or place == 0:
+        m[k + K_WAITED] = 0
+        owner = m[t.channel + CHANNEL * channel + C_OWNER]
+        clock = t.clock + 2 * owner
+        wake(m, t, owner, edge(tick, m[clock + 1], m[clock]))
+
+
+@inline
+def size_of(m: Any, t: Tables, cell: int) -> int:
+    """Which of the costs of a channel a copy has: its kind's, or its length class's."""
+    kind = m[cell + E_META] & 7
+    if t.lengths != 0 and kind == TRAFFIC and m[cell + E_LENGTH] > 0:
+        return PACKET_KINDS - 1 + m[cell + E_LENGTH]
+    return kind
 
 
 @inline

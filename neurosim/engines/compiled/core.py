@@ -159,7 +159,7 @@ def decide_core(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None
         wake_at_end(m, t, s)
     elif can_send(m, t, tr, s, now):
         waking = leave_rest(m, s, SEND, now)
-        ticks = start_send(m, t, d.routes, tr, s, m[s + S_SEND], waking, now)
+        ticks = start_send(m, t, d, tr, s, m[s + S_SEND], waking, now)
         m[s + S_JOB_TICKS + SEND] += ticks
         wake_at_end(m, t, s)
     elif m[s + S_UNIT] < m[s + S_END_UNIT] and data_here(m, t, d, s, now):

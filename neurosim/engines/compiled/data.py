@@ -9,7 +9,13 @@ class Data(NamedTuple):
     """What the loop reads beside the words, and what it records into: arrays, and in compiled code
     their addresses (:mod:`.words`), so two-dimensional ones are indexed flat."""
 
+    #: None for routers that most machines have: what others need is then not compiled in.
+    rare: Any
     routes: Any  # [sinks, routers] uint8: output and virtual channel towards a sink
+    other: Any  # [sinks, routers] uint8: another output that is allowed, or NO_OTHER
+    offer_tick: Any  # listed packets, source by source
+    offer_dest: Any
+    offer_length: Any
     rows: Any  # [4 W] int32: first synapse, synapses, ticks, class
     synapses: Any  # [Y] int64: target << 32 | bits of the weight
     row_bytes: Any  # [W] int64, or [1] without memory ports

@@ -67,9 +67,9 @@ def _run(image: Image, want_trace: bool, progress: Watcher | None, sink: Sink | 
     tracing = want_trace or sink is not None
     state = st.build(image, counters, tracing, careful)
     recording = Recording(state, image, sink, skip) if tracing else None
-    with once("trace" if tracing else "bare"):
+    with once(("trace" if tracing else "bare") + ("" if state.data.rare is None else "-rare")):
         compile_for(state, image, recording)
-    first_wakes(state.words, state.tables)
+    first_wakes(state.words, state.tables, state.data)
     status, events, interrupted = at.AGAIN, 0, False
     while status != at.DONE and not interrupted:
         status = advance(state.words, state.tables, state.data, state.trace, _PIECE)
@@ -99,7 +99,7 @@ def _run(image: Image, want_trace: bool, progress: Watcher | None, sink: Sink | 
     if recording is not None:
         recording.take(state, last_tick(state) + 1)
         trace = recording.whole()
-    count_offers(state.words, state.tables)
+    count_offers(state.words, state.tables, state.data)
     assert state.words[at.H_BROKEN] == 0, "credits on their way overran their ring"
     return outcome(state, image, counters, interrupted, trace), 0
 
@@ -111,8 +111,8 @@ def compile_for(state: st.State, image: Image, recording: Recording | None) -> N
     nobody = state.tables._replace(sync_part=0, n_sources=0)
     advance(state.words, state.tables, state.data, state.trace, 0)
     settle(state.words, nobody, state.data, state.trace, 0)
-    first_wakes(state.words, nobody)
-    count_offers(state.words, nobody)
+    first_wakes(state.words, nobody, state.data)
+    count_offers(state.words, nobody, state.data)
     if recording is not None:
         recording.take(state, 0)
 

@@ -41,14 +41,16 @@ def header(state: State, image: Image) -> None:
 
 
 def needs(image: Image) -> np.ndarray:
-    """[Q, PACKET_KINDS] credits that packets take: flits in a router's buffer, one place at an
+    """[Q, 8] credits that packets of each size take: flits in a router's buffer, one place at an
     endpoint."""
-    flits = np.array([rules.flits(int(bits), image.flit_bits) for bits in image.packet_bits])
+    from neurosim.engines.compiled.programs import sizes
+
+    flits = np.array([rules.flits(int(bits), image.flit_bits) for bits in sizes(image)])
     return np.where(image.ch_port[:, None] < 0, 1, flits[None, :])
 
 
 def channels(state: State, image: Image, rings: np.ndarray) -> None:
-    from neurosim.engines.compiled.state import transfers
+    from neurosim.engines.compiled.programs import sizes, transfers
 
     grid, vcs = state.tables.grid, image.n_vcs
     n = len(image.ch_owner)
@@ -59,23 +61,28 @@ def channels(state: State, image: Image, rings: np.ndarray) -> None:
     c[:, at.C_CYCLE] = image.ch_cycle // grid
     c[:, at.C_OWNER] = image.ch_owner
     need = needs(image)
-    kinds = im.PACKET_KINDS
-    c[:, at.C_COST: at.C_COST + kinds] = (transfers(image) // grid) << at.COST_TICKS | need
+    c[:, at.C_COST: at.C_COST + 8] = (transfers(image) // grid) << at.COST_TICKS | need
     m, flits = state.words, state.tables.flits
-    m[flits: flits + kinds] = [rules.flits(int(bits), image.flit_bits)
-                               for bits in image.packet_bits]
+    m[flits: flits + 8] = [rules.flits(int(bits), image.flit_bits) for bits in sizes(image)]
     k = _entries(state, "credit", at.CREDIT, n * vcs)
     k[:, at.K_HAVE] = np.repeat(image.ch_credits, vcs)
     worth = need.max(axis=1)
     first, last = image.n_outputs + image.n_cores, image.n_outputs + image.n_cores + image.n_sources
-    worth[first:last] = need[first:last, im.TRAFFIC]
+    worth[first:last] = need[first:last][:, [im.TRAFFIC, *range(im.PACKET_KINDS, 8)]].max(axis=1)
     k[:, at.K_WORTH] = np.repeat(worth, vcs)
     k[:, at.K_KEY] = -1
     k[:, at.K_DELAY] = np.repeat(image.ch_credit_delay // grid, vcs)
-    sizes = np.repeat(rings, vcs)
-    k[:, at.K_MASK] = sizes - 1
-    k[:, at.K_RING] = state.tables.ring + at.RING * (np.cumsum(sizes) - sizes)
+    lengths = np.repeat(rings, vcs)
+    k[:, at.K_MASK] = lengths - 1
+    k[:, at.K_RING] = state.tables.ring + at.RING * (np.cumsum(lengths) - lengths)
     _entries(state, "grant_key", 1, n)[:] = -1
+    detour = _entries(state, "detour_of", 2, n)
+    detour[:] = at.NONE
+    if len(image.ch_detour):
+        detour[: image.n_outputs, 0] = image.ch_detour
+        detour[: image.n_outputs, 1] = image.ch_detour_on
+    if state.tables.program == at.OUTPUT_QUEUES:
+        _entries(state, "out_queue", 2, image.n_outputs * vcs)[:] = at.NONE
 
 
 def routers(state: State, image: Image) -> None:
@@ -94,10 +101,24 @@ def routers(state: State, image: Image) -> None:
     r[:, at.R_SLOTS] = np.diff(image.in_ptr) * vcs
     r[:, at.R_OUT] = image.out_ptr[:-1]
     r[:, at.R_OUTPUTS] = np.diff(image.out_ptr)
+    _entries(state, "first_out", 1, image.n_routers)[:, 0] = image.out_ptr[:-1]
+    if image.blocked_ticks > 0:
+        _reinjection(state, image, r)
     n = image.n_routers
     r[:, at.R_PERIOD] = image.clock_period[:n] // grid
     r[:, at.R_PHASE] = image.clock_phase[:n] // grid
     r[:, at.R_READY] = image.ready_cycles[:n] * (image.clock_period[:n] // grid)
+
+
+def _reinjection(state: State, image: Image, r: np.ndarray) -> None:
+    """One more input of every router, behind all others."""
+    r[:, at.R_SLOTS] += 1
+    first = len(image.in_channel) * image.n_vcs
+    q = _entries(state, "queue", at.QUEUE, first + image.n_routers)[first:]
+    q[:, [at.Q_HEAD, at.Q_TAIL, at.Q_READER, at.Q_KEY, at.Q_CHANNEL, at.Q_PORT]] = at.NONE
+    q[:, at.Q_READ] = state.tables.queue + at.QUEUE * (first + np.arange(image.n_routers))
+    q[:, at.Q_ROUTER] = np.arange(image.n_routers)
+    q[:, at.Q_SLOT] = r[:, at.R_SLOTS] - 1
 
 
 def stages(state: State, image: Image) -> None:
@@ -144,6 +165,9 @@ def stages(state: State, image: Image) -> None:
     x[:, at.X_PERIOD] = image.clock_period[sources] // grid
     x[:, at.X_PHASE] = image.clock_phase[sources] // grid
     x[:, at.X_FIXED] = image.traffic_dest
+    if len(image.offer_ptr):
+        x[:, at.X_DRAWS], x[:, at.X_FIXED] = image.offer_ptr[:-1], image.offer_ptr[1:]
+        _entries(state, "offers", at.OFFERS, image.n_sources)[:, at.X_DRAWS] = image.offer_ptr[:-1]
 
 
 def ports(state: State, image: Image) -> None:
@@ -180,3 +204,6 @@ def trees(state: State, image: Image) -> None:
     m[t.branch: t.branch + len(packed)] = packed
     m[t.root: t.root + len(image.tree_root)] = image.node_ptr[image.tree_root]
     m[t.copies: t.copies + len(image.tree_copies)] = image.tree_copies
+    m[t.tree_next: t.tree_next + len(image.tree_next)] = image.tree_next
+    if image.blocked_ticks > 0:
+        m[t.below + image.node_ptr[:-1]] = im.node_copies(image)

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 import numpy as np
 
-from neurosim.image import PACKET_KINDS, SUMS_PER_UNIT, Image
+from neurosim.image import LENGTHS, PACKET_KINDS, SUMS_PER_UNIT, Image
 
 _SECONDS = 20
 _ready: set[str] = set()
@@ -77,7 +77,7 @@ def nothing() -> Image:
         clock_phase=flat(2), ready_cycles=flat(2), out_ptr=flat(2), in_ptr=flat(2),
         node_ptr=flat(1), packet_bits=flat(PACKET_KINDS) + 1, n_sums=2, streams=1, unit_ptr=flat(1),
         row_ptr=flat(1), superstep_period=1, tick_period=1, barrier_ticks=1, report_ticks=1,
-        host_send_ticks=1, end_tick=0)
+        host_send_ticks=1, end_tick=0, histogram_ticks=1, length_bits=flat(LENGTHS - 1) + 1)
     for name, columns in (("receive_ticks", PACKET_KINDS), ("n_markers", 2), ("n_acks", 2),
                           ("unit_bias", SUMS_PER_UNIT), ("replay", 0), ("inputs", 0),
                           ("lookup", 0), ("decoder_weight", 0)):

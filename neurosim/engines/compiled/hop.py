@@ -14,16 +14,19 @@ from neurosim.engines.compiled.layout import (
     C_QUEUE,
     CHANNEL,
     E_ARRIVED,
+    E_COUNTED,
     E_INCOMING,
     E_META,
     E_NEXT,
     E_NODE,
     E_OUT,
     E_READY,
+    E_SINCE,
     E_VC,
     E_WHOLE,
     FORK,
     NONE,
+    OUTPUT_QUEUES,
     Q_HEAD,
     Q_PORT,
     Q_ROUTER,
@@ -38,15 +41,22 @@ from neurosim.engines.compiled.layout import (
     UNKNOWN,
     Tables,
 )
+from neurosim.engines.compiled.out_queue import join_outputs
 from neurosim.engines.compiled.words import fetch
 from neurosim.image import TRAFFIC
 from neurosim.trace import ARRIVE, LAND
 
 
 @inline
-def arrive(m: Any, t: Tables, routes: Any, tr: Any, cell: int, channel: int, vc: int,
+def arrive(m: Any, t: Tables, d: Any, tr: Any, cell: int, channel: int, vc: int,
            following: int, head: int, transfer: int, key: int, key_rank: int) -> None:
     """Put a copy into the far input queue of ``channel``; its head reaches it at ``head``."""
+    if d.rare is not None:
+        m[cell + E_SINCE] = NONE
+        m[cell + E_COUNTED] = 0
+        if t.program == OUTPUT_QUEUES:
+            join_outputs(m, t, d, tr, cell, channel, vc, following, head, transfer, key, key_rank)
+            return
     c = t.channel + CHANNEL * channel
     q = t.queue + QUEUE * (m[c + C_QUEUE] + vc)
     number = m[q + Q_ROUTER]
@@ -66,7 +76,7 @@ def arrive(m: Any, t: Tables, routes: Any, tr: Any, cell: int, channel: int, vc:
     m[cell + E_NODE] = following
     m[cell + E_OUT] = UNKNOWN
     if m[cell + E_META] & 7 == TRAFFIC:
-        fetch(routes, following * t.n_routers + number)
+        fetch(d.routes, following * t.n_routers + number)
     else:
         fetch(m, t.branch + following)
     if m[q + Q_HEAD] < 0:

@@ -108,7 +108,7 @@ def decide_host(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None
     if t.decode != 0 and decode(m, t, tr, s, now):
         wake_at_end(m, t, s)
     elif can_send(m, t, tr, s, now):
-        start_send(m, t, d.routes, tr, s, m[s + S_SEND], 0, now)
+        start_send(m, t, d, tr, s, m[s + S_SEND], 0, now)
         wake_at_end(m, t, s)
     elif m[s + S_HEAD] >= 0:
         await_credit(m, t, s)

@@ -37,7 +37,8 @@ jit: Callable[[Any], Any] = numba.njit(**_INNER)
 inline: Callable[[Any], Any] = numba.njit(forceinline=True, **_INNER)
 
 #: Files of this folder that run as Python.
-_NOT_COMPILED = {"__init__", "drive", "fill", "first_use", "recording", "result", "state"}
+_NOT_COMPILED = {"__init__", "drive", "fill", "first_use", "programs", "recording", "result",
+                 "state", "waits"}
 
 
 def cache_folder() -> Path:

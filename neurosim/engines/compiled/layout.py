@@ -34,11 +34,12 @@ HEADER = 96
 
 # --- channel: an output of a router, or an injection channel
 (C_BUSY, C_POINTER, C_QUEUE, C_LATENCY) = range(4)
-#: By packet kind: (ticks on the channel << COST_TICKS) | credits that a packet takes.
+#: By packet kind, then by length class of listed packets from 1 on ("size"):
+#: (ticks on the channel << COST_TICKS) | credits that a packet takes.
 C_COST = 4
 COST_TICKS, COST_NEED = 24, (1 << 24) - 1
 # Only where a copy ends, or when somebody waits.
-C_FAR, C_CYCLE, C_OWNER = 10, 11, 12
+C_FAR, C_CYCLE, C_OWNER = 12, 13, 14
 CHANNEL = 16
 
 # --- credit: room at the far end of a channel, by virtual channel; K_HAVE < 0: any
@@ -61,13 +62,21 @@ ROUTER = 8
 # --- cell: one copy of a packet, wherever it is
 (E_NEXT, E_READY, E_NODE, E_OUT, E_VC, E_META, E_OFFSET, E_VALUE, E_WHOLE, E_INCOMING, E_ARRIVED,
  E_SOURCE, E_SEQUENCE, E_QUEUED, E_KEY, E_KEY_RANK) = range(16)
-#: Traffic carries the tick of its offer instead of a value.
-E_OFFERED = E_VALUE
 #: A packet of several events has -2 - (first cell of its bundle) as its offset.  A bundle is a
 #: chain of cells with an offset and a value each; E_READY of its first counts the packet's copies.
 #: In a send queue E_OUT holds the copies that the packet owes.
 #: A row to accumulate: its number in E_NODE, bank in E_VC; E_READY: from when (NEVER: not known);
 #: E_WHOLE: it is the last of its packet; E_INCOMING: it still has to be asked for.
+#: Traffic carries the tick of its offer instead of a value, and its length class.
+E_OFFERED, E_LENGTH = E_VALUE, E_OFFSET
+#: In a router that does not wait for ever: first tick as a readable head or NONE, whether it has
+#: waited blocked_ticks, branches left of a re-injected copy.
+E_SINCE, E_COUNTED, E_SAVED = E_QUEUED, E_KEY, E_KEY_RANK
+#: In the queue of an output: the cell before, the input's slot (in E_OUT), the cell that counts the
+#: branches left of the copy or NONE.
+E_BEFORE, E_HOLDER = E_QUEUED, E_KEY
+#: In that cell: branches left, tick at which the last one's tail leaves.
+E_BRANCHES, E_FREED = E_NODE, E_READY
 CELL = 16
 
 # --- stage: a core or a host
@@ -101,11 +110,13 @@ B_RECEIVED, B_UPDATED, B_LIST = range(3)
 
 # --- traffic source and sink; X_OFFERED, X_DEST: of the first packet not yet injected
 (X_DRAWS, X_OFFERED, X_DEST, X_SEQUENCE, X_BUSY, X_BUSY_KEY, X_BUSY_RANK, X_CHANNEL, X_PERIOD,
- X_PHASE, X_COUNTED, X_DELIVERED, X_FIXED) = range(13)
+ X_PHASE, X_COUNTED, X_DELIVERED, X_FIXED, X_LENGTH) = range(14)
+#: Listed packets: X_DRAWS is the next one, X_FIXED the one after the source's last.
 SOURCE = 16
 #: The offer that comes next in the trace, whose source may have many to inject before it: its words
-#: X_DRAWS, X_OFFERED and X_DEST, its number, and the key of the record before it (its tick).
-O_SEQUENCE, O_KEY = 3, 4
+#: X_DRAWS, X_OFFERED and X_DEST, its number, the key of the record before it (its tick
+#: and port); whether anything was drawn yet.
+O_SEQUENCE, O_KEY, O_PORT, O_DRAWN = 3, 4, 5, 6
 OFFERS = 8
 
 # --- memory port: when it is free (exact tick) and by which record; requests waiting in a ring by
@@ -125,8 +136,15 @@ DATUM = 4
 BRANCH_NEXT, BRANCH_LAST, BRANCH_VC = 15, 14, 6
 #: Most virtual channels: an entry of the routes of traffic is (virtual channel << 6) | output.
 MOST_VCS = 4
+#: No second output of an adaptive route.
+NO_OTHER = 255
+#: Router programs: what most machines need, all that input queues can do, queues at outputs.
+PLAIN, GENERAL, OUTPUT_QUEUES = 0, 1, 2
 #: In E_OUT: more than one branch; not looked up yet (memory is slow, so that comes later).
 FORK, UNKNOWN = -1, -2
+#: Words of a router's counts.
+(N_WAITS, N_DETOURS, N_DROPPED, N_REINJECTED, N_SERVED, N_QUEUED) = range(6)
+COUNTS = 8
 #: A report on its way: exact tick, member, superstep, balance, key of its cause.
 REPORT = 6
 #: Most inputs, outputs or branches of a router: they are bits of one word.
@@ -144,10 +162,18 @@ class Tables(NamedTuple):
     ring: int
     queue: int
     router: int
-    flits: int  # by packet kind
+    flits: int  # by size
     requests: int  # scratch: inputs that request each output of the deciding router
+    detours: int  # scratch: inputs that may take each output as a detour
+    snapshot: int  # scratch: head of each input queue when the decision began
+    detour_of: int  # by channel: first channel of the way round, second, or NONE
+    below: int  # by first branch of a node: endpoint copies from there on
+    first_out: int  # by router: its first channel
+    out_queue: int  # by channel and virtual channel: first and last cell of an output's queue
+    router_counts: int  # by router: waits, detours, dropped, re-injected; busy and queued software
+    tree_next: int  # by tree
     grant_key: int  # tick of the last grant, by channel (traces)
-    granted: int  # packets granted, by channel and kind
+    granted: int  # packets granted, by channel and size
     stage: int
     port: int
     request: int  # rings of requests
@@ -184,6 +210,18 @@ class Tables(NamedTuple):
     cell: int  # last: grows
     # --- constants
     grid: int
+    program: int  # PLAIN, GENERAL or OUTPUT_QUEUES
+    vc_step: int
+    adaptive: int
+    blocked: int  # ticks; 0: heads wait for ever
+    detour: int
+    reinject_places: int
+    reinject: int
+    n_queues: int  # of all input ports; the re-injection queues follow
+    lengths: int  # listed packets of more than one length
+    listed: int
+    unicast: int
+    bin: int  # width of a bin of latencies
     n_vcs: int
     words: int  # of a slot: a bit for every part
     wheel_mask: int

@@ -28,6 +28,7 @@ from neurosim.engines.compiled.layout import (
     MORE_RECORDS,
     MORE_REPORTS,
     NEVER,
+    OUTPUT_QUEUES,
     PORT,
     S_JOB,
     S_JOB_END,
@@ -38,6 +39,8 @@ from neurosim.engines.compiled.layout import (
 )
 from neurosim.engines.compiled.memory import decide_port, serve
 from neurosim.engines.compiled.router import decide_router, fetch_router
+from neurosim.engines.compiled.router_general import decide_general
+from neurosim.engines.compiled.router_output import decide_outputs
 from neurosim.engines.compiled.sources import decide_source, next_offer, record_offers
 from neurosim.engines.compiled.synchroniser import next_sync, synchronise
 from neurosim.engines.compiled.words import lowest_bit, words_of
@@ -47,15 +50,16 @@ from neurosim.engines.compiled.words import lowest_bit, words_of
 def advance(words: Any, t: Tables, d: Any, trace: Any, budget: int) -> int:
     """Run :func:`go_on` on the addresses of all arrays."""
     if trace is not None:
-        return go_on(words_of(words), t, addresses(d), words_of(trace), budget)
-    return go_on(words_of(words), t, addresses(d), None, budget)
+        return go_on(words_of(words), t, addresses(d), d.rare, words_of(trace), budget)
+    return go_on(words_of(words), t, addresses(d), d.rare, None, budget)
 
 
 @inline
 def addresses(d: Data) -> Any:
     return Data(
-        words_of(d.routes), words_of(d.rows), words_of(d.synapses), words_of(d.row_bytes),
-        words_of(d.unit_bytes), words_of(d.h),
+        d.rare, words_of(d.routes), words_of(d.other), words_of(d.offer_tick),
+        words_of(d.offer_dest), words_of(d.offer_length), words_of(d.rows),
+        words_of(d.synapses), words_of(d.row_bytes), words_of(d.unit_bytes), words_of(d.h),
         words_of(d.unit_layer), words_of(d.unit_column), words_of(d.unit_kind),
         words_of(d.unit_tree), words_of(d.unit_offset), words_of(d.unit_bias),
         words_of(d.unit_threshold), words_of(d.unit_reset), words_of(d.unit_zoneout),
@@ -67,7 +71,7 @@ def addresses(d: Data) -> Any:
 
 
 @jit
-def go_on(m: Any, t: Tables, d: Any, tr: Any, budget: int) -> int:
+def go_on(m: Any, t: Tables, d: Any, rare: Any, tr: Any, budget: int) -> int:
     """Simulate until the end, for about ``budget`` decisions, or until a table must grow.
 
     Returns:
@@ -95,7 +99,7 @@ def go_on(m: Any, t: Tables, d: Any, tr: Any, budget: int) -> int:
             return DONE
         m[H_NOW] = tick
         m[H_NEXT] = tick + 1
-        budget -= decide_all(m, t, d, tr, tick)
+        budget -= decide_all(m, t, d, rare, tr, tick)
     return AGAIN
 
 
@@ -117,7 +121,7 @@ def next_slot(m: Any, t: Tables) -> int:
 
 
 @inline
-def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
+def decide_all(m: Any, t: Tables, d: Any, rare: Any, tr: Any, now: int) -> int:
     """Everybody whom the slot names decides once.  Returns how many."""
     slot = now & t.wheel_mask
     m[t.occupied + (slot >> 6)] &= ~(1 << (slot & 63))
@@ -133,6 +137,9 @@ def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
             bits &= bits - 1
             decisions += 1
             if part < t.n_routers:
+                if rare is not None:
+                    decide_other(m, t, d, tr, part, now)
+                    continue
                 if t.far != 0 and bits != 0:
                     following = (word << 6) + lowest_bit(bits)
                     if following < t.n_routers:
@@ -143,27 +150,36 @@ def decide_all(m: Any, t: Tables, d: Any, tr: Any, now: int) -> int:
             elif part < t.first_source:
                 decide_port(m, t, tr, part, now)
             elif part < t.first_host:
-                decide_source(m, t, d.routes, tr, part, now)
+                decide_source(m, t, d, tr, part, now)
             else:
                 decide_host(m, t, d, tr, part, now)
     return decisions
 
 
+@jit
+def decide_other(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None:
+    """The routers that few machines have."""
+    if t.program == OUTPUT_QUEUES:
+        decide_outputs(m, t, d, tr, part, now)
+    else:
+        decide_general(m, t, d, tr, part, now)
+
+
 @entry
-def first_wakes(words: Any, t: Tables) -> None:
+def first_wakes(words: Any, t: Tables, d: Any) -> None:
     """Stages look at the world at their first edge, sources at their first offer."""
-    wake_all(words_of(words), t)
+    wake_all(words_of(words), t, addresses(d))
 
 
 @jit
-def wake_all(m: Any, t: Tables) -> None:
+def wake_all(m: Any, t: Tables, d: Any) -> None:
     for part in range(t.n_routers, t.sync_part):
         if t.first_port <= part < t.first_source:
             continue
         clock = t.clock + 2 * part
         first = 0
         if t.first_source <= part < t.first_host:
-            next_offer(m, t, part - t.first_source)
+            next_offer(m, t, d, part - t.first_source)
             first = m[t.source + SOURCE * (part - t.first_source) + X_OFFERED]
         if first < NEVER:
             wake(m, t, part, edge(first, m[clock + 1], m[clock]))
@@ -195,7 +211,7 @@ def settle_all(m: Any, t: Tables, d: Any, tr: Any, until: int) -> bool:
     before = until * t.grid + 1
     for part in range(t.n_routers, t.sync_part):
         if t.first_source <= part < t.first_host:
-            if tr is not None and not record_offers(m, t, tr, part - t.first_source, until):
+            if tr is not None and not record_offers(m, t, d, tr, part - t.first_source, until):
                 return False
             continue
         if t.first_port <= part < t.first_source:
@@ -213,9 +229,13 @@ def settle_all(m: Any, t: Tables, d: Any, tr: Any, until: int) -> bool:
 
 
 @entry
-def count_offers(words: Any, t: Tables) -> None:
+def count_offers(words: Any, t: Tables, d: Any) -> None:
     """After the end: offers that were never injected."""
-    m = words_of(words)
+    count_all(words_of(words), t, addresses(d))
+
+
+@jit
+def count_all(m: Any, t: Tables, d: Any) -> None:
     for number in range(t.n_sources):
         while m[t.source + SOURCE * number + X_OFFERED] < NEVER:
-            next_offer(m, t, number)
+            next_offer(m, t, d, number)

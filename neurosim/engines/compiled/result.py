@@ -6,8 +6,19 @@ import numpy as np
 
 from neurosim.engines.compiled import layout as at
 from neurosim.engines.compiled.fill import _entries
-from neurosim.engines.compiled.state import State, transfers
-from neurosim.engines.outcome import FINISHED, INTERRUPTED, OVERFLOW, STOPPED, STUCK, Outcome
+from neurosim.engines.compiled.programs import sizes, transfers
+from neurosim.engines.compiled.state import State
+from neurosim.engines.compiled.waits import waits
+from neurosim.engines.outcome import (
+    FINISHED,
+    INTERRUPTED,
+    OVERFLOW,
+    STOPPED,
+    STUCK,
+    Outcome,
+    Wait,
+    stuck,
+)
 from neurosim.image import (
     BATCHES,
     CORE_JOBS,
@@ -28,7 +39,7 @@ def outcome(state: State, image: Image, counters: Counters, interrupted: bool,
     m = state.words
     fill_counters(state, image, counters)
     unit = int(m[at.H_OVERFLOW])
-    waiting: tuple[tuple[int, int], ...] = ()
+    waiting: tuple[Wait, ...] = ()
     if unit >= 0:
         status = OVERFLOW
     elif interrupted:
@@ -36,7 +47,9 @@ def outcome(state: State, image: Image, counters: Counters, interrupted: bool,
         if image.end_tick >= 0:
             counters.end_tick = int(m[at.H_NOW]) * state.tables.grid
     elif image.end_tick >= 0:
-        status = STOPPED
+        waiting = tuple(waits(state, image))
+        status = STUCK if stuck(waiting) else STOPPED
+        waiting = waiting if status == STUCK else ()
     elif counters.in_flight or not finished(state, image):
         status, waiting = STUCK, tuple(waits(state, image))
     else:
@@ -58,9 +71,9 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     m, t = state.words, state.tables
     grid, cores = t.grid, image.n_cores
     counters.end_tick = int(image.end_tick if image.end_tick >= 0 else m[at.H_END])
-    counts = _entries(state, "granted", 8, image.n_outputs)[:, :PACKET_KINDS]
+    counts = _entries(state, "granted", 8, image.n_outputs)
     counters.ch_packets[:] = counts.sum(axis=1)
-    counters.ch_bits[:] = counts @ image.packet_bits
+    counters.ch_bits[:] = counts @ sizes(image)
     counters.ch_busy[:] = (counts * transfers(image)[: image.n_outputs]).sum(axis=1)
     counters.offered[:] = m[at.H_OFFERED: at.H_OFFERED + PACKET_KINDS]
     counters.copies[:] = m[at.H_COPIES: at.H_COPIES + PACKET_KINDS]
@@ -78,6 +91,11 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     counters.core_dropped[:] = s[:, at.S_DROPPED]
     for name in ("layer_events", "layer_updates"):
         getattr(counters, name)[:] = _entries(state, name, 1, image.n_layers)[:, 0]
+    routers = _entries(state, "router_counts", at.COUNTS, image.n_routers)
+    counters.router_waits[:] = routers[:, at.N_WAITS]
+    counters.router_detours[:] = routers[:, at.N_DETOURS]
+    counters.router_dropped[:] = routers[:, at.N_DROPPED]
+    counters.router_reinjected[:] = routers[:, at.N_REINJECTED]
     counters.late_cores, counters.late_events = int(m[at.H_LATE_CORES]), int(m[at.H_LATE_EVENTS])
     counters.host_sent = int(m[at.H_HOST_SENT])
     counters.host_decode_ticks = int(m[at.H_DECODE_TICKS]) * grid
@@ -126,26 +144,3 @@ def finished(state: State, image: Image) -> bool:
     done = done and m[at.H_DEFERRED] < 0 and m[at.H_ARRIVED] <= m[at.H_DECIDED]
     return done and (image.sync != SYNC_BARRIER
                      or int(m[at.Y_SUPERSTEP]) == image.supersteps - 1)
-
-
-def waits(state: State, image: Image) -> list[tuple[int, int]]:
-    """(part, awaited part) of every head that cannot go on, and of the synchroniser."""
-    m, t = state.words, state.tables
-    pairs = []
-    queues = _entries(state, "queue", at.QUEUE, len(image.in_channel) * image.n_vcs)
-    for q in queues[queues[:, at.Q_HEAD] >= 0]:
-        router, cell = int(q[at.Q_ROUTER]), int(q[at.Q_HEAD])
-        outputs = [int(m[cell + at.E_OUT])]
-        if outputs[0] < 0:
-            first, left = t.branch + int(m[cell + at.E_NODE]), int(q[at.Q_LEFT])
-            outputs = [int(m[first + b]) & 63 for b in range(at.MOST) if left >> b & 1]
-        pairs += [(router, int(image.ch_part[image.out_ptr[router] + o])) for o in outputs]
-    for s in _stages(state, image):
-        if s[at.S_HEAD] >= 0:
-            pairs.append((int(s[at.S_PART]), int(image.ch_part[s[at.S_CHANNEL]])))
-    if image.sync == SYNC_BARRIER:
-        have = _entries(state, "have", 1, image.sync_part - image.n_routers)[:, 0]
-        parts = image.n_routers + np.flatnonzero(have == 0)
-        ports = (parts >= image.first_port) & (parts < image.first_source)
-        pairs += [(image.sync_part, int(part)) for part in parts[~ports]]
-    return pairs

@@ -273,7 +273,7 @@ def grant(m: Any, t: Tables, d: Any, tr: Any, r: int, number: int, channel: int,
         cell = copy_cell(m, t, tr, cell)
     head = now + m[c + C_LATENCY]
     if m[c + C_QUEUE] >= 0:
-        arrive(m, t, d.routes, tr, cell, channel, vc, following, head, transfer, key, key_rank)
+        arrive(m, t, d, tr, cell, channel, vc, following, head, transfer, key, key_rank)
     else:
         deliver(m, t, d, tr, cell, m[c + C_FAR], following, head + transfer - m[c + C_CYCLE], key,
                 key_rank)

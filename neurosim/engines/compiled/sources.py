@@ -31,6 +31,7 @@ from neurosim.engines.compiled.layout import (
     COST_NEED,
     COST_TICKS,
     CREDIT,
+    E_LENGTH,
     E_META,
     E_OFFERED,
     E_SEQUENCE,
@@ -46,7 +47,9 @@ from neurosim.engines.compiled.layout import (
     K_KEY_RANK,
     NEVER,
     NONE,
+    O_DRAWN,
     O_KEY,
+    O_PORT,
     O_SEQUENCE,
     OFFERS,
     SOURCE,
@@ -59,13 +62,14 @@ from neurosim.engines.compiled.layout import (
     X_DEST,
     X_DRAWS,
     X_FIXED,
+    X_LENGTH,
     X_OFFERED,
     X_PERIOD,
     X_PHASE,
     X_SEQUENCE,
     Tables,
 )
-from neurosim.image import BATCHES, HISTOGRAM_BINS, TRAFFIC
+from neurosim.image import BATCHES, HISTOGRAM_BINS, PACKET_KINDS, TRAFFIC
 from neurosim.trace import DECIDE, DELIVER, INJECT, LAND, OFFER
 
 # --- sinks
@@ -91,18 +95,21 @@ def sink(m: Any, t: Tables, tr: Any, cell: int, part: int, tick: int, key: int,
         batch = (exact - t.warmup) * BATCHES // t.batch_span
         m[t.batch + batch] += latency
         m[t.batch + BATCHES + batch] += 1
-        cycles = latency if m[x + X_PERIOD] == 1 else latency // m[x + X_PERIOD]
-        m[t.histogram + min(cycles, HISTOGRAM_BINS - 1)] += 1
+        bins = latency if t.bin == 1 else latency // t.bin
+        m[t.histogram + min(bins, HISTOGRAM_BINS - 1)] += 1
 
 
 # --- sources
 
 
 @jit
-def draw(m: Any, t: Tables, number: int, at: int) -> None:
+def draw(m: Any, t: Tables, d: Any, number: int, at: int) -> None:
     """Draw until the pattern gives a destination, from the draw and tick in X_DRAWS and X_OFFERED
     of the words ``at``; X_OFFERED is NEVER beyond the end."""
     x = t.source + SOURCE * number
+    if d.rare is not None and t.listed != 0:
+        draw_listed(m, d, x, at)
+        return
     tick = m[at + X_OFFERED]
     dest = NONE
     while dest < 0:
@@ -118,13 +125,37 @@ def draw(m: Any, t: Tables, number: int, at: int) -> None:
     m[at + X_DEST] = dest
 
 
+@jit
+def draw_listed(m: Any, d: Any, x: int, at: int) -> None:
+    """The next packet of the list."""
+    n = m[at + X_DRAWS]
+    if n >= m[x + X_FIXED] or d.offer_tick[n] > m[H_LAST]:
+        m[at + X_OFFERED] = NEVER
+        return
+    m[at + X_DRAWS] = n + 1
+    m[at + X_OFFERED] = d.offer_tick[n]
+    m[at + X_DEST] = d.offer_dest[n]
+
+
 @inline
-def next_offer(m: Any, t: Tables, number: int) -> None:
+def offer_port(m: Any, t: Tables, d: Any, n: int, sequence: int) -> int:
+    """Which of its source's listed packets of one tick number ``n`` is; 0 for drawn packets."""
+    port = 0
+    if d.rare is not None and t.listed != 0:
+        while port < sequence and d.offer_tick[n - port - 1] == d.offer_tick[n]:
+            port += 1
+    return port
+
+
+@inline
+def next_offer(m: Any, t: Tables, d: Any, number: int) -> None:
     """The next packet to be injected, if there is one."""
     x = t.source + SOURCE * number
-    draw(m, t, number, x)
+    draw(m, t, d, number, x)
     if m[x + X_OFFERED] == NEVER:
         return
+    if d.rare is not None and t.listed != 0:
+        m[x + X_LENGTH] = d.offer_length[m[x + X_DRAWS] - 1]
     m[H_OFFERED + TRAFFIC] += 1
     m[H_COPIES + TRAFFIC] += 1
     if m[x + X_OFFERED] * t.grid >= t.warmup:
@@ -133,30 +164,40 @@ def next_offer(m: Any, t: Tables, number: int) -> None:
 
 
 @inline
-def record_offers(m: Any, t: Tables, tr: Any, number: int, until: int) -> bool:
+def record_offers(m: Any, t: Tables, d: Any, tr: Any, number: int, until: int) -> bool:
     """Write the OFFER records up to the tick ``until``; False: there is no room for the next."""
     o = t.offers + OFFERS * number
     part = t.first_source + number
-    if m[o + X_OFFERED] == 0:  # gaps are at least one period: nothing was drawn yet
-        draw(m, t, number, o)
+    if m[o + O_DRAWN] == 0:
+        m[o + O_DRAWN] = 1
+        draw(m, t, d, number, o)
     while m[o + X_OFFERED] < NEVER and m[o + X_OFFERED] <= until:
         if m[H_RECORDS] >= t.records:
             return False
-        cell, tick = t.scratch, m[o + X_OFFERED] * t.grid
-        key_rank = rank(LAND, part, OFFER, 0)
+        cell, tick, sequence = t.scratch, m[o + X_OFFERED] * t.grid, m[o + O_SEQUENCE]
+        port = offer_port(m, t, d, m[o + X_DRAWS] - 1, sequence)
         m[cell + E_SOURCE] = part
-        m[cell + E_SEQUENCE] = m[o + O_SEQUENCE]
-        before = m[o + O_KEY] if m[o + O_SEQUENCE] > 0 else -1
-        record(m, t, tr, tick, key_rank, cell, 0, m[o + X_DEST], before,
-               key_rank if before >= 0 else 0)
-        m[o + O_KEY] = tick
+        m[cell + E_SEQUENCE] = sequence
+        before = m[o + O_KEY] if sequence > 0 else -1
+        before_rank = rank(LAND, part, OFFER, m[o + O_PORT]) if sequence > 0 else 0
+        record(m, t, tr, tick, rank(LAND, part, OFFER, port), cell, 0, m[o + X_DEST], before,
+               before_rank)
+        m[o + O_KEY], m[o + O_PORT] = tick, port
         m[o + O_SEQUENCE] += 1
-        draw(m, t, number, o)
+        draw(m, t, d, number, o)
     return True
 
 
 @inline
-def decide_source(m: Any, t: Tables, routes: Any, tr: Any, part: int, now: int) -> None:
+def cost_here(m: Any, d: Any, x: int, c: int) -> int:
+    """Ticks and credits of the first packet on the source's channel."""
+    if d.rare is not None and m[x + X_LENGTH] > 0:
+        return m[c + C_COST + PACKET_KINDS - 1 + m[x + X_LENGTH]]
+    return m[c + C_COST + TRAFFIC]
+
+
+@inline
+def decide_source(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None:
     """Inject the first packet offered, when the channel is free and the router has room."""
     x = t.source + SOURCE * (part - t.first_source)
     if m[x + X_OFFERED] == NEVER:
@@ -164,13 +205,13 @@ def decide_source(m: Any, t: Tables, routes: Any, tr: Any, part: int, now: int) 
     when = max(m[x + X_OFFERED], m[x + X_BUSY])
     if when <= now:
         c = t.channel + CHANNEL * m[x + X_CHANNEL]
-        need = m[c + C_COST + TRAFFIC] & COST_NEED
+        need = cost_here(m, d, x, c) & COST_NEED
         room = m[x + X_CHANNEL] * t.n_vcs
         k = t.credit + CREDIT * room
         if tr is not None or m[k + K_HAVE] < need:
             land_credits(m, t, tr, room, now)
         if m[k + K_HAVE] >= need:
-            inject(m, t, routes, tr, part, x, c, k, now)
+            inject(m, t, d, tr, part, x, c, k, now)
             if m[x + X_OFFERED] == NEVER:
                 return
             when = max(m[x + X_OFFERED], m[x + X_BUSY])
@@ -181,29 +222,33 @@ def decide_source(m: Any, t: Tables, routes: Any, tr: Any, part: int, now: int) 
 
 
 @inline
-def inject(m: Any, t: Tables, routes: Any, tr: Any, part: int, x: int, c: int, k: int,
+def inject(m: Any, t: Tables, d: Any, tr: Any, part: int, x: int, c: int, k: int,
            now: int) -> None:
     from_here = m[x + X_CHANNEL]
-    transfer = m[c + C_COST + TRAFFIC] >> COST_TICKS
+    cost = cost_here(m, d, x, c)
+    transfer = cost >> COST_TICKS
     cell = new_cell(m, t)
     m[cell + E_META] = TRAFFIC
     m[cell + E_OFFERED] = m[x + X_OFFERED]
+    if d.rare is not None:
+        m[cell + E_LENGTH] = m[x + X_LENGTH]
     key, key_rank = 0, 0
     if tr is not None:
         m[cell + E_SOURCE] = part
         m[cell + E_SEQUENCE] = m[x + X_SEQUENCE] - 1
         key, key_rank = now * t.grid, rank(DECIDE, part, INJECT, 0)
         at, why = m[x + X_OFFERED], m[x + X_OFFERED] * t.grid
-        why_rank = rank(LAND, part, OFFER, 0)
+        why_rank = rank(LAND, part, OFFER, offer_port(
+            m, t, d, m[x + X_DRAWS] - 1, m[x + X_SEQUENCE] - 1))
         if later(at, why, why_rank, m[x + X_BUSY], m[x + X_BUSY_KEY], m[x + X_BUSY_RANK]):
             at, why, why_rank = m[x + X_BUSY], m[x + X_BUSY_KEY], m[x + X_BUSY_RANK]
         if later(at, why, why_rank, m[k + K_AT], m[k + K_KEY], m[k + K_KEY_RANK]):
             why, why_rank = m[k + K_KEY], m[k + K_KEY_RANK]
         record(m, t, tr, key, key_rank, cell, 0, TRAFFIC, why, why_rank)
         m[x + X_BUSY_KEY], m[x + X_BUSY_RANK] = key, key_rank
-    m[k + K_HAVE] -= m[c + C_COST + TRAFFIC] & COST_NEED
+    m[k + K_HAVE] -= cost & COST_NEED
     m[x + X_BUSY] = now + transfer
     dest = m[x + X_DEST]
-    next_offer(m, t, part - t.first_source)
-    arrive(m, t, routes, tr, cell, from_here, 0, dest, now + m[c + C_LATENCY], transfer, key,
+    next_offer(m, t, d, part - t.first_source)
+    arrive(m, t, d, tr, cell, from_here, 0, dest, now + m[c + C_LATENCY], transfer, key,
            key_rank)

@@ -179,7 +179,23 @@ def report(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
 @inline
 def offer(m: Any, t: Tables, tr: Any, s: int, phase: int, port: int, kind: int, tree: int,
           step: int, value: float, offset: int, tick: int, cause: int, cause_rank: int) -> None:
-    """Put a packet at the end of the send queue."""
+    """Put a packet at the end of the send queue; unicast: one for each destination."""
+    offer_one(m, t, tr, s, phase, port, kind, tree, step, value, offset, tick, cause, cause_rank)
+    if t.unicast != 0:
+        copy = 1
+        tree = m[t.tree_next + tree]
+        while tree >= 0:
+            offer_one(m, t, tr, s, phase, port | copy << 24, kind, tree, step, value, offset,
+                      tick, cause, cause_rank)
+            if m[s + S_PART] >= t.first_host:
+                m[H_HOST_SENT] += 1
+            tree, copy = m[t.tree_next + tree], copy + 1
+
+
+@inline
+def offer_one(m: Any, t: Tables, tr: Any, s: int, phase: int, port: int, kind: int, tree: int,
+              step: int, value: float, offset: int, tick: int, cause: int,
+              cause_rank: int) -> None:
     cell = new_cell(m, t)
     m[cell + E_NEXT] = NONE
     m[cell + E_META] = step * 8 + kind
@@ -234,7 +250,7 @@ def await_credit(m: Any, t: Tables, s: int) -> None:
 
 
 @inline
-def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waking: int,
+def start_send(m: Any, t: Tables, d: Any, tr: Any, s: int, ticks: int, waking: int,
                now: int) -> int:
     """Send the head of the queue; returns the job's ticks.  The copy joins the router's queue at
     once, with its time of arrival."""
@@ -266,7 +282,7 @@ def start_send(m: Any, t: Tables, routes: Any, tr: Any, s: int, ticks: int, waki
         # The job's END record is due later, when the copy may have changed hands.
         m[s + S_BANK] = m[cell + E_SEQUENCE]
         m[s + S_JOB_CELL] = -2 - m[cell + E_META]
-    arrive(m, t, routes, tr, cell, channel, 0, m[cell + E_NODE], end + m[c + C_LATENCY], transfer,
+    arrive(m, t, d, tr, cell, channel, 0, m[cell + E_NODE], end + m[c + C_LATENCY], transfer,
            key, key_rank)
     return ticks
 

@@ -11,6 +11,12 @@ from neurosim import image as im
 from neurosim.engines.compiled import layout as at
 from neurosim.engines.compiled.data import Data
 from neurosim.engines.compiled.layout import NEVER, Tables
+from neurosim.engines.compiled.programs import (
+    longest_chain,
+    program_of,
+    router_constants,
+    transfers,
+)
 from neurosim.errors import SimulationError
 from neurosim.image import Image
 
@@ -51,7 +57,9 @@ def grid_of(image: Image) -> int:
     durations = [
         image.clock_period[clocked], image.clock_phase[clocked], image.ch_latency, image.ch_cycle,
         image.ch_credit_delay, image.receive_ticks, image.send_ticks, image.update_ticks,
-        image.wake_ticks, image.row_ticks, np.array([image.host_send_ticks]),
+        image.wake_ticks, image.row_ticks, np.array([
+            image.blocked_ticks, image.detour_ticks, image.reinject_ticks, image.histogram_ticks]),
+        image.offer_tick, np.array([image.host_send_ticks]),
         np.array([image.decode_base_ticks, image.decode_event_ticks])]
     if not image.n_hosts:
         del durations[-2:]
@@ -83,6 +91,12 @@ def check(image: Image) -> None:
         raise SimulationError(
             "engine", f"compiled covers up to {at.MOST_VCS} virtual channels; this chip has "
             f"{image.n_vcs}", "engine: simpy, or fewer virtual channels")
+    branches = int(np.diff(image.node_ptr).max(initial=0))
+    if branches > most:
+        raise SimulationError(
+            "engine", f"compiled covers up to {most} copies of a packet at a router; here are "
+            f"{branches}", "engine: simpy, or noc.multicast tree")
+    inputs += int(image.blocked_ticks > 0)
     if max(inputs, outputs) > most:
         raise SimulationError(
             "engine", f"compiled covers routers of up to {most} outputs and {most} input queues; "
@@ -98,15 +112,22 @@ def build(image: Image, counters: im.Counters, want_trace: bool, careful: bool) 
     careful = careful or image.sync == im.SYNC_TICK or (image.end_tick >= 0 and image.n_cores > 0)
     data = _data(image, counters, grid)
     plan, constants = _Plan(), _constants(image, grid, careful)
+    program = constants["program"]
     stages, channels = image.n_cores + image.n_hosts, len(image.ch_owner)
     slots = _slots(image, grid, constants["words"])
     rings = ring_sizes(image)
     for name, entries, length in (
         ("channel", channels, at.CHANNEL), ("credit", channels * image.n_vcs, at.CREDIT),
         ("ring", int(rings.sum()) * image.n_vcs, at.RING),
-        ("queue", len(image.in_channel) * image.n_vcs, at.QUEUE),
-        ("flits", im.PACKET_KINDS, 1), ("router", image.n_routers, at.ROUTER),
-        ("requests", 64, 1), ("grant_key", channels, 1), ("granted", image.n_outputs, 8),
+        ("queue", len(image.in_channel) * image.n_vcs
+         + image.n_routers * int(image.blocked_ticks > 0), at.QUEUE),
+        ("flits", 8, 1), ("router", image.n_routers, at.ROUTER),
+        ("requests", 64, 1), ("detours", 64, 1), ("snapshot", 64, 1),
+        ("detour_of", channels, 2), ("below", len(image.br_channel), 1),
+        ("first_out", image.n_routers, 1), ("tree_next", len(image.tree_root), 1),
+        ("out_queue", image.n_outputs * image.n_vcs * int(program == at.OUTPUT_QUEUES), 2),
+        ("router_counts", image.n_routers, at.COUNTS),
+        ("grant_key", channels, 1), ("granted", image.n_outputs, 8),
         ("stage", stages, at.STAGE), ("port", image.n_ports, at.PORT),
         ("request", int(request_rings(image).sum()), at.REQUEST),
         ("datum", int(image.core_fetches[image.core_port >= 0].sum()), at.DATUM),
@@ -183,13 +204,18 @@ def grow_reports(state: State) -> None:
 
 def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
     ends = image.n_cores + image.n_hosts
-    host_inputs = (len(image.input_tree) + 1) * image.n_hosts
+    chain, copies = longest_chain(image), 1  # packets of an offer, cells that a grant may take
+    if image.queueing == im.QUEUE_OUTPUT:
+        copies = 1 + int(np.diff(image.node_ptr).max(initial=0))
+    host_inputs = (len(image.input_tree) + 1) * image.n_hosts * chain
     channels = len(image.ch_owner)
+    reporters = ends + (image.n_routers if image.blocked_ticks else 0)
     # Deliveries that a busy core looks at only when it has time.
     waiting = int((image.core_fifo + image.ch_latency[image.core_channel]
                    // image.ch_cycle[image.core_channel] + 2).sum())
-    sends = 3 + (image.candidates if image.decode == im.DECODE_CHIP else 0)
+    sends = chain * (3 + (image.candidates if image.decode == im.DECODE_CHIP else 0))
     return {
+        **router_constants(image, grid),
         "grid": grid, "n_vcs": image.n_vcs, "words": (image.sync_part + 64) // 64,
         "n_routers": image.n_routers, "first_port": image.first_port,
         "packet_events": max(1, image.packet_events), "first_source": image.first_source,
@@ -198,12 +224,12 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "widest_period": int(image.clock_period[clocked_parts(image)].max()) // grid,
         "mixed": int(len(np.unique(image.ch_width)) * len(np.unique(image.ch_cycle)) > 1),
         "careful": int(careful), "far": int(image.n_routers > _NEAR_ROUTERS), "records": 0,
-        "reports": 4 * ends + 16,
-        "cell_margin": channels + sends * image.n_cores + image.n_sources + host_inputs + 1
-        + (ends * image.packet_events if image.packet_events > 1 else 0),
+        "reports": 4 * reporters + 16,
+        "cell_margin": (channels + sends * image.n_cores) * copies + image.n_sources + host_inputs
+        + 1 + (ends * image.packet_events if image.packet_events > 1 else 0),
         "record_margin": 3 * channels + (7 + sends) * ends + 3 * image.n_sources + host_inputs
-        + 4 * int(request_rings(image).sum()) + waiting + 64,
-        "report_margin": ends, "sync": image.sync, "steps": image.steps,
+        + 4 * int(request_rings(image).sum()) + waiting + 2 * image.n_routers + 64,
+        "report_margin": reporters, "sync": image.sync, "steps": image.steps,
         "supersteps": image.supersteps, "superstep_period": image.superstep_period,
         "barrier": image.barrier_ticks, "report_delay": image.report_ticks,
         "tick_period": image.tick_period,
@@ -230,12 +256,6 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "log_miss": float(image.traffic_log_miss),
         "hot_fraction": float(image.traffic_hot_fraction),
     }
-
-
-def transfers(image: Image) -> np.ndarray:
-    """[Q, PACKET_KINDS] ticks of a packet of each kind on each channel."""
-    cycles = -(-image.packet_bits[None, :] // image.ch_width[:, None])
-    return cycles * image.ch_cycle[:, None]
 
 
 def _slots(image: Image, grid: int, words: int) -> int:
@@ -272,8 +292,15 @@ def ring_sizes(image: Image) -> np.ndarray:
     far = image.ch_part[to_router]
     span[to_router] += longest[far]
     apart[to_router] = shortest[far]
+    if image.blocked_ticks > 0:  # a drop takes a cycle
+        period = image.clock_period[far]
+        span[to_router] += period
+        apart[to_router] = np.minimum(apart[to_router], period)
     apart[image.core_channel] = image.receive_ticks.min(axis=1)
-    most = np.minimum(span // apart + 2, np.maximum(image.ch_credits, 1) + 1)
+    at_once = np.ones(len(image.ch_owner), np.int64)
+    if image.queueing == im.QUEUE_OUTPUT:  # an input is read for several at a time
+        at_once[to_router] = np.diff(image.out_ptr)[far]
+    most = np.minimum((span // apart + 2) * at_once, np.maximum(image.ch_credits, 1) + 1)
     return 1 << np.ceil(np.log2(np.maximum(most, 2))).astype(np.int64)
 
 
@@ -293,9 +320,15 @@ def _data(image: Image, counters: im.Counters, grid: int) -> Data:
     rows = np.stack([image.row_ptr[:-1], np.diff(image.row_ptr), ticks, image.row_class], axis=1)
     vc = image.route_vc << at.BRANCH_VC
     first = image.out_ptr[:-1, None]
+    other = np.where(image.route_other >= 0, image.route_other - first[: len(image.route_other)],
+                     at.NO_OTHER) if image.route_other.size else np.zeros((1, 1), np.int64)
     routes = (image.route_channel - first) | vc
     return Data(
-        routes=_own(routes.T, np.uint8), rows=rows.astype(np.int32).reshape(-1),
+        rare=None if program_of(image) == at.PLAIN else 1,
+        routes=_own(routes.T, np.uint8), other=_own(other.T, np.uint8),
+        offer_tick=_own(image.offer_tick // grid, np.int64),
+        offer_dest=_own(image.offer_dest, np.int64),
+        offer_length=_own(image.offer_length, np.int64), rows=rows.astype(np.int32).reshape(-1),
         synapses=_synapses(image),
         row_bytes=_own(image.row_dram_bytes if image.n_ports else np.zeros(1), np.int64),
         unit_bytes=_own(image.unit_dram_bytes, np.int64),

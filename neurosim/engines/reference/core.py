@@ -11,6 +11,7 @@ import simpy
 
 from neurosim import image as im
 from neurosim import rules
+from neurosim.engines.outcome import Wait
 from neurosim.engines.reference.decoder import Results, offered_score
 from neurosim.engines.reference.fetching import Fetching
 from neurosim.engines.reference.machine import Key, Machine, Packet
@@ -318,6 +319,7 @@ class Core(Fetching):
         """A FIFO slot is free: tell the router's output that feeds it."""
         image, channel = self.image, int(self.image.core_channel[self.index])
         router = self.machine.parts[int(image.ch_owner[channel])]
+        self.machine.returning[channel * image.n_vcs] += 1
         self.machine.land(
             self.now + int(image.ch_credit_delay[channel]), router.number, CREDIT,
             channel * image.n_vcs, lambda: router.credit(channel, 0, 1, cause))
@@ -341,6 +343,5 @@ class Core(Fetching):
         self.counters.job_ticks[self.index, kind] += ticks
         return super().start_job(kind, ticks, packet, cause, effect, fetched)
 
-    def waits_for(self) -> Iterator[tuple[int, int]]:
-        if self.queue and not self.can_send():
-            yield self.number, int(self.image.ch_part[self.channel])
+    def waits_for(self) -> Iterator[Wait]:
+        yield from self.waits_for_room()

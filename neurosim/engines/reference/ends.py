@@ -10,6 +10,7 @@ import simpy
 
 from neurosim import image as im
 from neurosim import rules
+from neurosim.engines.outcome import Wait
 from neurosim.engines.reference.machine import Key, Machine, Packet, Part
 from neurosim.trace import ARRIVE, DECIDE, DELIVER, INJECT, LAND, NO_CAUSE, OFFER
 
@@ -29,8 +30,12 @@ class Source(Part):
         self.sequence = 0
         self.draws = 0
         self.last_offer = NO_CAUSE
+        self.listed = 0  # of the listed packets, the next
         if image.traffic_log_miss != 0.0:
             self.schedule_offer(0)
+        elif len(image.offer_ptr):
+            self.listed = int(image.offer_ptr[self.index])
+            self.schedule_listed()
 
     def run(self) -> Generator[simpy.Event, Any, None]:
         while True:
@@ -47,35 +52,53 @@ class Source(Part):
 
     def offer(self) -> None:
         """The process fires: a packet joins the queue (none if the pattern maps onto itself)."""
-        image, counters = self.image, self.counters
+        image = self.image
         dest = rules.traffic_dest(
             image.seed, self.index, self.draws, image.n_sources, image.traffic_dest_kind,
             int(image.traffic_dest[self.index]), image.traffic_hot_fraction)
         self.draws += 1
         if dest >= 0:
-            packet = Packet(self.number, self.sequence, im.TRAFFIC, 0, 0.0, 0, -1, dest, self.now)
-            self.sequence += 1
-            packet.offer_key = self.record(LAND, OFFER, 0, packet, 0, dest, self.last_offer)
-            self.last_offer = packet.offer_key
-            counters.offered[im.TRAFFIC] += 1
-            counters.copies[im.TRAFFIC] += 1
-            counters.source_offered[self.index] += self.now >= image.traffic_warmup_tick
-            self.queue.append(packet)
-            self.ask(self.now)
+            self.enqueue(dest, 0, 0)
         self.schedule_offer(self.now)
 
+    def schedule_listed(self) -> None:
+        if self.listed < int(self.image.offer_ptr[self.index + 1]):
+            tick = int(self.image.offer_tick[self.listed])
+            self.machine.land(tick, self.number, OFFER, 0, self.offer_listed)
+
+    def offer_listed(self) -> None:
+        """All packets that the list has for this tick join the queue."""
+        image, end, port = self.image, int(self.image.offer_ptr[self.index + 1]), 0
+        while self.listed < end and image.offer_tick[self.listed] == self.now:
+            self.enqueue(int(image.offer_dest[self.listed]), port,
+                         int(image.offer_length[self.listed]))
+            self.listed, port = self.listed + 1, port + 1
+        self.schedule_listed()
+
+    def enqueue(self, dest: int, port: int, length: int) -> None:
+        image, counters = self.image, self.counters
+        packet = Packet(self.number, self.sequence, im.TRAFFIC, 0, 0.0, 0, -1, dest, self.now)
+        packet.length = length
+        self.sequence += 1
+        packet.offer_key = self.record(LAND, OFFER, port, packet, 0, dest, self.last_offer)
+        self.last_offer = packet.offer_key
+        counters.offered[im.TRAFFIC] += 1
+        counters.copies[im.TRAFFIC] += 1
+        counters.source_offered[self.index] += self.now >= image.traffic_warmup_tick
+        self.queue.append(packet)
+        self.ask(self.now)
+
     def need(self) -> int:
-        return rules.flits(int(self.image.packet_bits[im.TRAFFIC]), self.image.flit_bits)
+        """Credits that the first packet takes."""
+        return self.queue[0].flits(self.image)
 
     def inject(self, packet: Packet) -> None:
         image, channel = self.image, self.channel
-        transfer = rules.serialisation(
-            int(image.packet_bits[im.TRAFFIC]), int(image.ch_width[channel]),
-            int(image.ch_cycle[channel]))
+        transfer = packet.transfer(image, channel)
         conditions = [(packet.offered, packet.offer_key), (self.busy_until, self.busy_key),
                       (self.credit_at, self.credit_key)]
         key = self.record(DECIDE, INJECT, 0, packet, 0, im.TRAFFIC, max(conditions)[1])
-        self.credits -= self.need()
+        self.credits -= packet.flits(image)
         self.busy_until, self.busy_key = self.now + transfer, key
         router, port = self.machine.parts[int(image.ch_part[channel])], int(image.ch_port[channel])
         tail_after = transfer - int(image.ch_cycle[channel])
@@ -86,9 +109,12 @@ class Source(Part):
             self.ask(self.busy_until)
 
     def credit(self, channel: int, vc: int, amount: int, cause: Key) -> None:
-        if self.credits < self.need():
+        image = self.image
+        widest = max(int(image.packet_bits[im.TRAFFIC]), *image.length_bits.tolist())
+        if self.credits < rules.flits(widest, image.flit_bits):
             self.credit_at, self.credit_key = self.now, cause
         self.credits += amount
+        self.machine.returning[channel * self.image.n_vcs + vc] -= amount
         self.ask(self.now)
 
     def deliver(self, packet: Packet, entry: int, cause: Key) -> None:
@@ -104,12 +130,13 @@ class Source(Part):
             batch = (self.now - warm) * im.BATCHES // max(1, image.end_tick + 1 - warm)
             counters.latency_sum[batch] += latency
             counters.latency_count[batch] += 1
-            counters.latency_histogram[min(latency // self.period, im.HISTOGRAM_BINS - 1)] += 1
+            bin_ = latency // image.histogram_ticks
+            counters.latency_histogram[min(bin_, im.HISTOGRAM_BINS - 1)] += 1
         self.machine.happened()
 
     def finished(self) -> bool:
         return True
 
-    def waits_for(self) -> Iterator[tuple[int, int]]:
-        if self.queue:
-            yield self.number, int(self.image.ch_part[self.channel])
+    def waits_for(self) -> Iterator[Wait]:
+        """Sources offer packets for ever: nothing waits for them."""
+        return iter(())

@@ -10,6 +10,7 @@ import simpy
 
 from neurosim import image as im
 from neurosim import rules
+from neurosim.engines.outcome import Wait
 from neurosim.engines.reference.decoder import (
     Candidate,
     choose,
@@ -109,10 +110,10 @@ class Host(Stage):
         if image.sync == im.SYNC_DATAFLOW and image.host_marker_tree >= 0:
             self.offer(DECIDE, len(values), im.MARKER, image.host_marker_tree, token, 0.0, 0, cause)
 
-    def offer(self, phase: int, port: int, kind: int, tree: int, step: int, value: float,
-              offset: int, cause: Key) -> None:
+    def offer_one(self, phase: int, port: int, kind: int, tree: int, step: int, value: float,
+                  offset: int, cause: Key) -> None:
         self.counters.host_sent += 1
-        super().offer(phase, port, kind, tree, step, value, offset, cause)
+        super().offer_one(phase, port, kind, tree, step, value, offset, cause)
 
     def pack(self, packet: Packet) -> int:
         packed = super().pack(packet)
@@ -205,6 +206,5 @@ class Host(Stage):
         decided = self.image.decode == im.DECODE_NONE or self.decided >= self.image.steps
         return super().finished() and decided
 
-    def waits_for(self) -> Iterator[tuple[int, int]]:
-        if self.queue and not self.can_send():
-            yield self.number, int(self.image.ch_part[self.channel])
+    def waits_for(self) -> Iterator[Wait]:
+        yield from self.waits_for_room()

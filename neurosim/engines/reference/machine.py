@@ -9,7 +9,8 @@ order of parts within a phase, which ``shuffle`` lets a test check.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,9 +26,11 @@ from neurosim.engines.outcome import (
     Chosen,
     Outcome,
     Sink,
+    Wait,
     Watcher,
+    stuck,
 )
-from neurosim.image import SYNC_BARRIER, SYNC_TICK, Counters, Image
+from neurosim.image import SYNC_BARRIER, SYNC_TICK, Counters, Image, node_copies
 
 #: A record's key: (tick, rank).
 Key = tuple[int, int]
@@ -58,7 +61,7 @@ class Packet:
     """
 
     __slots__ = ("source", "sequence", "kind", "step", "value", "offset", "tree", "dest",
-                 "offered", "offer_key", "packed")
+                 "offered", "offer_key", "packed", "length")
 
     def __init__(self, source: int, sequence: int, kind: int, step: int, value: float, offset: int,
                  tree: int, dest: int, offered: int) -> None:
@@ -67,10 +70,23 @@ class Packet:
         self.offered = offered
         self.offer_key: Key = trace.NO_CAUSE
         self.packed: list[tuple[int, float]] = []
+        self.length = 0  # length class of a listed packet
 
     def events(self) -> list[tuple[int, float]]:
         """Offset and value of every event in it."""
         return [(self.offset, self.value), *self.packed]
+
+    def bits(self, image: Image) -> int:
+        return int(image.length_bits[self.length - 1] if self.length
+                   else image.packet_bits[self.kind])
+
+    def flits(self, image: Image) -> int:
+        return rules.flits(self.bits(image), image.flit_bits)
+
+    def transfer(self, image: Image, channel: int) -> int:
+        """Ticks that it occupies a channel."""
+        return rules.serialisation(self.bits(image), int(image.ch_width[channel]),
+                                   int(image.ch_cycle[channel]))
 
 
 class Part:
@@ -125,7 +141,7 @@ class Machine:
         from neurosim.engines.reference.ends import Source
         from neurosim.engines.reference.host import Host
         from neurosim.engines.reference.memory import MemoryPort
-        from neurosim.engines.reference.router import Router
+        from neurosim.engines.reference.router import router_kind
         from neurosim.engines.reference.synchroniser import Synchroniser
 
         self.image, self.env = image, simpy.Environment(initial_time=0)
@@ -142,7 +158,9 @@ class Machine:
         if shuffle is not None:
             random.Random(shuffle).shuffle(order)
         self._place = order
-        kinds = ((image.first_core, Router), (image.first_port, Core),
+        #: Credits on their way, by channel and virtual channel.
+        self.returning = [0] * (len(image.ch_owner) * image.n_vcs)
+        kinds = ((image.first_core, router_kind(image)), (image.first_port, Core),
                  (image.first_source, MemoryPort), (image.first_host, Source),
                  (image.sync_part, Host), (n_parts, Synchroniser))
         self.parts: list[Any] = []
@@ -212,19 +230,30 @@ class Machine:
             self.hand_over(int(self.env.now) + 1)
         elif self.records is not None:
             records = trace.in_order(np.array(self.records, dtype=trace.RECORD))
-        waiting: Iterable[tuple[int, int]] = ()
+        waiting: tuple[Wait, ...] = ()
         if self.overflow_unit >= 0:
             status = OVERFLOW
         elif self.interrupted:
             status = INTERRUPTED
         elif image.end_tick >= 0:
-            status = STOPPED
+            waiting = tuple(wait for part in self.parts for wait in part.waits_for())
+            status = STUCK if stuck(waiting) else STOPPED
         elif counters.in_flight or not all(p.finished() for p in self.parts[image.first_core:]):
             status = STUCK
-            waiting = (pair for part in self.parts for pair in part.waits_for())
+            waiting = tuple(wait for part in self.parts for wait in part.waits_for())
         else:
             status = FINISHED
-        return Outcome(counters, records, status, tuple(waiting), self.overflow_unit)
+        return Outcome(counters, records, status, waiting if status == STUCK else (),
+                       self.overflow_unit)
+
+    @cached_property
+    def owed(self) -> list[int]:
+        """Endpoint copies behind every node of the trees."""
+        return node_copies(self.image).tolist()
+
+    def room_for_ever(self, channel: int, vc: int, credits: int, need: int) -> bool:
+        """Whether a packet that needs ``need`` finds room once all credits have landed."""
+        return credits < 0 or credits + self.returning[channel * self.image.n_vcs + vc] >= need
 
 
 def run(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import simpy
 
 from neurosim import rules
+from neurosim.engines.outcome import Wait
 from neurosim.engines.reference.machine import Key, Machine, Packet, Part
 from neurosim.trace import DATA, DECIDE, LAND, NO_CAUSE, REQUEST, SERVE
 
@@ -88,5 +89,5 @@ class MemoryPort(Part):
     def finished(self) -> bool:
         return True
 
-    def waits_for(self) -> Iterator[tuple[int, int]]:
+    def waits_for(self) -> Iterator[Wait]:
         yield from ()

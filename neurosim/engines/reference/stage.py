@@ -7,9 +7,10 @@ l + 1.  It begins a token when the discipline lets it, offers packets, and sends
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from neurosim import rules, trace
+from neurosim.engines.outcome import Wait
 from neurosim.engines.reference.machine import Key, Machine, Packet, Part
 from neurosim.image import EVENT, SEND, SYNC_BARRIER, SYNC_DATAFLOW, SYNC_NONE
 from neurosim.trace import ARRIVE, DECIDE, END, INJECT, LAND, NO_CAUSE, OFFER, START, STEP, SYNC
@@ -157,7 +158,14 @@ class Stage(Part):
 
     def offer(self, phase: int, port: int, kind: int, tree: int, step: int, value: float,
               offset: int, cause: Key) -> None:
-        """Put a packet at the end of the send queue."""
+        """Put a packet at the end of the send queue; unicast: one for each destination."""
+        copy = 0
+        while tree >= 0:
+            self.offer_one(phase, port | copy << 24, kind, tree, step, value, offset, cause)
+            tree, copy = int(self.image.tree_next[tree]), copy + 1
+
+    def offer_one(self, phase: int, port: int, kind: int, tree: int, step: int, value: float,
+                  offset: int, cause: Key) -> None:
         packet = Packet(self.number, self.sequence, kind, step, value, offset, tree, -1, self.now)
         self.sequence += 1
         packet.offer_key = self.record(phase, OFFER, port, packet, step, kind, cause)
@@ -172,7 +180,7 @@ class Stage(Part):
         self.balance -= 1
 
     def need(self, packet: Packet) -> int:
-        return rules.flits(int(self.image.packet_bits[packet.kind]), self.image.flit_bits)
+        return packet.flits(self.image)
 
     def can_send(self) -> bool:
         return bool(self.queue) and self.credits >= self.need(self.queue[0])
@@ -184,9 +192,7 @@ class Stage(Part):
                       (self.credit_at, self.credit_key)]
         self.credits -= self.need(packet)
         self.pack(packet)
-        transfer = rules.serialisation(
-            int(self.image.packet_bits[packet.kind]), int(self.image.ch_width[self.channel]),
-            int(self.image.ch_cycle[self.channel]))
+        transfer = packet.transfer(self.image, self.channel)
         self.start_job(SEND, max(ticks, transfer), packet, max(conditions)[1],
                        lambda key: self.inject(packet, transfer, key))
 
@@ -225,7 +231,16 @@ class Stage(Part):
         if self.credits < rules.flits(widest, self.image.flit_bits):
             self.credit_at, self.credit_key = self.now, cause
         self.credits += amount
+        self.machine.returning[channel * self.image.n_vcs + vc] -= amount
         self.ask(self.now)
+
+    def waits_for_room(self) -> Iterator[Wait]:
+        """The head of the send queue finds no room in the router, nor will."""
+        if self.queue and not self.machine.room_for_ever(
+                self.channel, 0, self.credits, self.need(self.queue[0])):
+            image = self.image
+            awaited = (int(image.ch_part[self.channel]), int(image.ch_port[self.channel]), 0)
+            yield (self.number, -1, -1), (awaited,)
 
     # --- jobs
 

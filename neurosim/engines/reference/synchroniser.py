@@ -8,6 +8,7 @@ from typing import Any
 
 import simpy
 
+from neurosim.engines.outcome import Wait
 from neurosim.engines.reference.machine import Key, Machine, Part
 from neurosim.image import SYNC_BARRIER
 from neurosim.trace import LAND, NO_CAUSE, SYNC
@@ -56,8 +57,8 @@ class Synchroniser(Part):
     def finished(self) -> bool:
         return self.image.sync != SYNC_BARRIER or self.superstep == self.image.supersteps - 1
 
-    def waits_for(self) -> Iterator[tuple[int, int]]:
+    def waits_for(self) -> Iterator[Wait]:
         if self.image.sync == SYNC_BARRIER:
             for member in self.members:
                 if member not in self.have:
-                    yield self.number, member
+                    yield (self.number, -1, -1), ((member, -1, -1),)
