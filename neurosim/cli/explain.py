@@ -25,6 +25,11 @@ def explain(
     check: Annotated[
         bool, typer.Option("--check", help="Run the changes and compare with the predictions.")
     ] = False,
+    what_if: Annotated[
+        list[str] | None,
+        typer.Option("--what-if", metavar="KEY=VALUE..",
+                     help="A change to predict, options apart by spaces (repeatable)."),
+    ] = None,
     set_: Overrides = None,
 ) -> None:
     """Print the critical path of SOURCE, its bottleneck, and what changes would do."""
@@ -42,7 +47,7 @@ def explain(
                                 "a run with finished steps", Location(source, 1, 1))
         data = explained.data(mend=True)
         _print_path(run, data, rows)
-        predictions = _predict(run, explained)
+        predictions = _predict(run, explained, what_if or [])
     _print_predictions(predictions)
     if check and predictions:
         _check(run, predictions)
@@ -85,21 +90,29 @@ def _change(relative: float) -> str:
     return f"{100 * relative:+.1f} %"
 
 
-def _predict(run: Traced, explained: Explained) -> list[Prediction]:
-    """Predictions of all changes worth trying, best first."""
-    from neurosim.errors import UserError
+def _predict(run: Traced, explained: Explained, asked: Sequence[str]) -> list[Prediction]:
+    """Predictions of all changes worth trying, best first; of those that were ``asked`` for, if
+    there are any."""
+    from neurosim.errors import Location, ScenarioError, UserError
     from neurosim.explain.candidates import candidates
+    from neurosim.explain.whatif import Change
 
     prepared, resolved = run.prepared, run.scenario.resolved()
     if prepared.mapping is None:
         return []
     found = []
-    for change in candidates(explained.path, prepared.image, prepared.chip, prepared.mapping,
-                             resolved):
+    changes = [Change(text, tuple(text.split())) for text in asked] or candidates(
+        explained.path, prepared.image, prepared.chip, prepared.mapping, resolved)
+    for change in changes:
         try:
             found.append(explained.predict(change, lambda texts: _lower(run, texts)))
-        except (UserError, ValueError):  # this machine cannot be changed in that way
-            continue
+        except ValueError as error:
+            if asked:
+                raise ScenarioError("what-if", str(error), "one change at a time",
+                                    Location("--what-if", 1, 1)) from None
+        except UserError:  # this machine cannot be changed in that way
+            if asked:
+                raise
     return sorted(found, key=lambda p: p.interval_relative if p.overlapping else p.relative)
 
 
@@ -129,6 +142,8 @@ def _print_predictions(predictions: list[Prediction]) -> None:
          _change(p.interval_relative), " ".join(p.change.overrides)) for p in predictions])
     if predictions[0].overlapping:
         print("steps overlap: latency holds waits for earlier steps too, so compare intervals")
+    if any(p.modelled for p in predictions):
+        print("latency where slices move: from a model of layers as stages, not from the trace")
 
 
 def _check(run: Traced, predictions: list[Prediction]) -> None:

@@ -58,6 +58,9 @@ def candidates(path: CriticalPath, image: Image, chip: Chip, mapping: CoreMappin
     for name, key, of in _DOUBLED:
         if share(of) > WORTH:
             found.append(Change(name, (f"chip.set.{key}={2 * _constant(chip, key)}",)))
+    if share(parts.CORE_WORK) > WORTH:
+        found += [Change(f"cores at level {level}", (f"chip.level={level}",))
+                  for level in chip.levels if level != chip.default_level]
     if mapping is not None:
         found += _synchronisation(share, image)
         if share(parts.CORE_WORK) > WORTH:

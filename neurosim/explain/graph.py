@@ -357,7 +357,8 @@ def delays(graph: Graph, image: Image, job: np.ndarray) -> np.ndarray:
     put(PERIOD, lambda *_: image.tick_period)
     put(RECORDED, lambda source, target: r.tick[target] - r.tick[source])
     put(CATCH_UP, lambda source, target: np.maximum(
-        0, r.tick[target] - r.tick[source] - r.image.clock_period[r.part[target]] + 1))
+        0, (r.tick[target] - r.tick[source]) * image.tick_hz // r.image.tick_hz
+        - image.clock_period[r.part[target]] + 1))
     put(ASK, lambda _, target: image.port_request_ticks[r.port[target] >> trace.REQUEST_BITS])
     put(SERVED, lambda source, _: memory_transfer(r, source, image))
     put(ANSWER, lambda source, target: memory_transfer(r, source, image)

@@ -38,7 +38,8 @@ def retime(graph: Graph, image: Image | None = None, job: np.ndarray | None = No
     phase = np.where(decide == 1, image.clock_phase[r.part], 0)
     if len(free):
         delay = np.where(np.isin(graph.place, free), 0, delay)
-    return _pass()(graph.ptr, graph.source, graph.sort == REPORT, delay, r.tick, period, phase,
+    before = np.ascontiguousarray(in_ticks(r.tick, r.image, image))
+    return _pass()(graph.ptr, graph.source, graph.sort == REPORT, delay, before, period, phase,
                    r.part, image.clock_period, image.clock_phase)
 
 
@@ -49,7 +50,10 @@ def job_durations(records: Records, image: Image) -> np.ndarray:
     ends = np.flatnonzero(r.kind == trace.END)
     result = np.zeros(len(r), np.int64)
     took = r.tick[ends] - r.tick[r.cause[ends]]
-    result[ends] = took + _fixed(r, ends, image) - _fixed(r, ends, old)
+    # What a job took beyond its cost (waking up, a decision's events) is in cycles, too.
+    part = r.part[ends]
+    more = (took - _fixed(r, ends, old)) * image.clock_period[part] / old.clock_period[part]
+    result[ends] = np.rint(more).astype(np.int64) + _fixed(r, ends, image)
     core = r.part[ends] - old.first_core
     rows = (r.info[ends] == im.ACCUMULATE) & (core < old.n_cores)
     if rows.any():
@@ -57,6 +61,13 @@ def job_durations(records: Records, image: Image) -> np.ndarray:
         scale = after / np.maximum(before, 1)
         result[ends[rows]] = np.rint(took[rows] * scale[core[rows]]).astype(np.int64)
     return np.maximum(result, 0)
+
+
+def in_ticks(ticks: np.ndarray, old: Image, new: Image) -> np.ndarray:
+    """Times in ticks of one image in those of another, whose clocks may differ."""
+    if old.tick_hz == new.tick_hz:
+        return ticks
+    return np.rint(ticks * (new.tick_hz / old.tick_hz)).astype(np.int64)
 
 
 def row_load(image: Image) -> np.ndarray:

@@ -15,6 +15,7 @@ import numpy as np
 
 from neurosim import image as im
 from neurosim import trace
+from neurosim.explain import overlap
 from neurosim.explain.graph import Graph, build
 from neurosim.explain.path import CriticalPath, critical_path
 from neurosim.explain.retime import job_durations, retime, row_load
@@ -41,6 +42,8 @@ class Prediction:
     after_s: float
     interval_before_s: float
     interval_after_s: float
+    #: The latency is that of a model (:mod:`.overlap`), not of the run timed anew.
+    modelled: bool = False
 
     @property
     def relative(self) -> float:
@@ -62,24 +65,29 @@ def predict(graph: Graph, change: Change, lower: Lower) -> Prediction:
     """Latency and interval with ``change``, without running it.
 
     Raises:
-        ValueError: the change makes another tick of time (other clocks).
+        ValueError: the change makes other clocks and moves slices as well.
     """
     r = graph.records
     old, new = r.image, lower(change.overrides)
-    if old.tick_hz != new.tick_hz:
-        raise ValueError(f"{change.name}: clocks must stay as they are")
-    if same_parts(old, new):
+    moved = not same_parts(old, new)
+    if not moved:
         costs, job = new, job_durations(r, new)
         if not _same_buffers(old, new):
             graph = build(r, new)
+    elif old.tick_hz != new.tick_hz:
+        raise ValueError(f"{change.name}: clocks must stay as they are where slices move")
     else:
         costs = replace(old, barrier_ticks=new.barrier_ticks, report_ticks=new.report_ticks)
         job = _spread(graph, new)
     tick, cause = retime(graph, costs, job)
     after, before = critical_path(r, cause, tick, costs), critical_path(r)
-    seconds = [ticks / old.tick_hz for path in (before, after)
+    seconds = [ticks / hertz for path, hertz in ((before, old.tick_hz), (after, costs.tick_hz))
                for ticks in (float(path.latency.mean()), _interval(path))]
-    return Prediction(change, seconds[0], seconds[2], seconds[1], seconds[3])
+    modelled = moved and overlap.applies(old)
+    if modelled:
+        recorded = overlap.latency(graph, job_durations(r, old))
+        seconds[2] = seconds[0] * overlap.latency(graph, job) / recorded
+    return Prediction(change, seconds[0], seconds[2], seconds[1], seconds[3], modelled)
 
 
 def _interval(path: CriticalPath) -> float:
