@@ -284,7 +284,7 @@ class Counters:
     logits: np.ndarray  # [T, V] float32, or [0, 0]
     # memory ports
     port_requests: np.ndarray  # [M] requests that arrived
-    port_bytes: np.ndarray  # [M] bytes asked for by those whose transfer began
+    fetched_bytes: np.ndarray  # [C] bytes asked for, of requests whose transfer began
     port_busy: np.ndarray  # [M] ticks of their transfers
     port_wait: np.ndarray  # [M] ticks from their arrivals to their transfers
     # traffic, measured on packets delivered at or after the warm-up
@@ -345,7 +345,7 @@ class Counters:
             logits=np.zeros((steps, image.vocabulary) if image.record_logits else (0, 0),
                             np.float32),
             port_requests=zeros(image.n_ports),
-            port_bytes=zeros(image.n_ports),
+            fetched_bytes=zeros(cores),
             port_busy=zeros(image.n_ports),
             port_wait=zeros(image.n_ports),
             source_offered=zeros(image.n_sources),

@@ -75,7 +75,8 @@ def row_bytes(network: Network, classes: np.ndarray, entries: np.ndarray,
     A core of a dense decoder keeps the events that it receives and fetches the rows of its words
     when it updates them (:func:`unit_bytes`).
     """
-    result = cost.weights + cost.indices
+    # Input currents bring their values along.
+    result = np.where(classes == im.ROW_CURRENT, 0, cost.weights + cost.indices)
     first, last = network.layers[0], network.layers[-1]
     if last.kind == "decoder":
         decoder = entries * (last.weight_bits // 8) if last.gated else np.zeros_like(entries)

@@ -28,14 +28,14 @@ def end_memory(layer: Layer, units: int, core: Core, held: Held) -> MemoryUse:
 def _decoder(layer: Layer, words: int, core: Core, held: Held) -> MemoryUse:
     """Gated: a sum a word and bank.  Dense: the input vector a bank, and no sums are kept.
 
-    From DRAM, two rows are in the core at a time: one that is worked on, one that arrives.
+    From DRAM, a few rows are in the core at a time: one that is worked on, others that arrive.
     """
     entry, int8 = layer.weight_bits // 8, layer.weight_bits == 8
     row = (words if layer.gated else layer.inputs) * entry
     value = 1 if int8 else FLOAT_BYTES
     queue = int(core.queue_entry_bytes)
     return MemoryUse(
-        weights=2 * row if held.dram else words * layer.inputs * entry,
+        weights=held.rows * row if held.dram else words * layer.inputs * entry,
         indices=0,
         row_pointers=0,
         lookup=layer.inputs * int(core.lookup_bytes),
@@ -43,6 +43,7 @@ def _decoder(layer: Layer, words: int, core: Core, held: Held) -> MemoryUse:
         sums=held.buffers * (words * int(core.sum_bytes) if layer.gated
                              else layer.inputs * value),
         queues=(int(core.fifo_packets) + 1 + held.candidates) * queue,
+        dram=words * layer.inputs * entry if held.dram else 0,
     )
 
 
@@ -51,14 +52,15 @@ def _lookup(layer: Layer, values: int, core: Core, held: Held) -> MemoryUse:
     assert layer.table is not None
     vocabulary, entry = len(layer.table), layer.weight_bits // 8
     row = values * entry
-    scales = vocabulary * FLOAT_BYTES if layer.weight_bits == 8 and not held.dram else 0
+    scales = vocabulary * FLOAT_BYTES if layer.weight_bits == 8 else 0
     queue = int(core.queue_entry_bytes)
     return MemoryUse(
-        weights=2 * row if held.dram else vocabulary * row,
+        weights=held.rows * row if held.dram else vocabulary * row,
         indices=0,
         row_pointers=0,
         lookup=int(core.lookup_bytes),
-        state=scales,
+        state=0 if held.dram else scales,
         sums=held.buffers * int(core.sum_bytes),
         queues=(int(core.fifo_packets) + 1 + values) * queue,
+        dram=vocabulary * row + scales if held.dram else 0,
     )

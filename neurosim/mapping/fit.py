@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from neurosim.errors import MappingError
 from neurosim.mapping.ends import end_memory
-from neurosim.mapping.memory import MARKERS_IN_QUEUE, Held, memory_use, unit_bytes
+from neurosim.mapping.memory import (
+    MARKERS_IN_QUEUE,
+    Held,
+    memory_use,
+    table_bytes,
+    unit_bytes,
+)
 from neurosim.mapping.misfit import cores_that_do, does_not_fit, misfit
 from neurosim.mapping.model import MemoryUse
 from neurosim.mapping.partition import balanced_slices, even_slices, share_cores
@@ -35,6 +42,16 @@ class LayerPlan:
         self.capacity = int(core.data_bytes)
         self.unit_bytes = unit_bytes(layer, core, held)
         self._cuts: dict[int, tuple[np.ndarray, list[MemoryUse]]] = {}
+
+    def spilling(self) -> LayerPlan:
+        """The same layer, where cores that are too small keep their tables in DRAM."""
+        return LayerPlan(self.layer, self.work, self.core, replace(self.held, spill=True),
+                         self.partition)
+
+    @property
+    def table_bytes(self) -> int:
+        """Bytes of the layer's synapses."""
+        return 0 if self.end else int(table_bytes(self.layer, self.core).sum())
 
     def slices(self, count: int) -> np.ndarray:
         """[units] slice of each unit when cut into ``count``."""
@@ -64,6 +81,8 @@ class LayerPlan:
         """A larger number of slices to try when ``count`` do not fit; at most one a unit."""
         use = self.fullest(count)
         shared = self.fixed_bytes + (0 if self.end else use.row_pointers + use.lookup)
+        if use.dram:
+            shared += use.weights
         if shared < self.capacity:
             wanted = math.ceil(count * (use.total - shared) / (self.capacity - shared))
         else:
@@ -96,14 +115,47 @@ class LayerPlan:
         if self.partition == "even" or count in (1, self.layer.units):
             return self._measure(even_slices(self.layer.units, count), count)
         cut = self._measure(balanced_slices(self.layer, self.work, count), count)
-        if max(use.total for use in cut[1]) <= self.capacity:
+        if all(use.total <= self.capacity and not use.dram for use in cut[1]):
             return cut
-        by_bytes = balanced_slices(self.layer, self.unit_bytes.astype(float), count)
-        return min(cut, self._measure(by_bytes, count),
-                   key=lambda each: max(use.total for use in each[1]))
+        weight = unit_bytes(self.layer, self.core, replace(self.held, spill=False))
+        by_bytes = balanced_slices(self.layer, weight.astype(float), count)
+
+        def badness(each: tuple[np.ndarray, list[MemoryUse]]) -> tuple[int, int]:
+            fullest = max(use.total for use in each[1])
+            if self.held.spill:
+                fullest = max(0, fullest - self.capacity)
+            return fullest, sum(use.dram for use in each[1])
+
+        return min(cut, self._measure(by_bytes, count), key=badness)
 
     def _measure(self, slices: np.ndarray, count: int) -> tuple[np.ndarray, list[MemoryUse]]:
         return slices, memory_use(self.layer, slices, count, self.core, self.held)
+
+
+def fitting(
+    plans: Sequence[LayerPlan], chip: Chip, cores: int | None,
+    cores_per_layer: Sequence[int] | None, ends: Mapping[str, int | None], spill: bool,
+) -> tuple[list[LayerPlan], list[int]]:
+    """Plans and cores of each layer such that all slices fit; with ``spill``, the layers with the
+    largest tables may use DRAM, one after the other until all fits.
+
+    Raises:
+        MappingError: as :func:`count_cores`; to spill, but the chip has no DRAM.
+    """
+    if not spill:
+        return list(plans), count_cores(plans, chip, cores, cores_per_layer, ends)
+    if chip.dram is None:
+        raise MappingError("mapping.spill", f"is true, but {chip.name} has no DRAM",
+                           "false, or a chip file with a section dram")
+    order = sorted((n for n, plan in enumerate(plans) if not plan.end),
+                   key=lambda n: -plans[n].table_bytes)
+    tried = list(plans)
+    for n in order:
+        try:
+            return tried, count_cores(tried, chip, cores, cores_per_layer, ends)
+        except MappingError:
+            tried[n] = tried[n].spilling()
+    return tried, count_cores(tried, chip, cores, cores_per_layer, ends)
 
 
 def count_cores(
@@ -123,7 +175,7 @@ def count_cores(
         raise MappingError("chip.cores", f"is {cores}, but {chip.name} has {chip.usable} usable "
                            "cores", f"1 to {chip.usable}")
     available = chip.usable if cores is None else cores
-    given = _given_counts(plans, cores_per_layer, ends or {}, available)
+    given = _given_counts(plans, cores_per_layer, ends or {}, available, chip.dram is not None)
     if available < len(plans):
         raise MappingError("chip.cores", f"{len(plans)} layers need a core each, but there are "
                            f"{available}", f"{len(plans)} or more")
@@ -153,7 +205,7 @@ END_KEYS = {"lookup": "embedding.cores", "decoder": "decoder.cores"}
 
 def _given_counts(
     plans: Sequence[LayerPlan], cores_per_layer: Sequence[int] | None,
-    ends: Mapping[str, int | None], available: int,
+    ends: Mapping[str, int | None], available: int, has_dram: bool,
 ) -> dict[int, int]:
     """Cores of the layers for which a number is given, by layer; each fits."""
     given: dict[int, tuple[int, str]] = {}
@@ -178,5 +230,6 @@ def _given_counts(
                            f"a sum of {available} or less")
     for n, (count, key) in given.items():
         if not plans[n].fits(count):
-            raise misfit(key, plans[n], count, cores_that_do(plans[n].enough(), "for this layer"))
+            raise misfit(key, plans[n], count,
+                         cores_that_do(plans[n].enough(), "for this layer"), has_dram)
     return {n: count for n, (count, _) in given.items()}

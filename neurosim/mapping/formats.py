@@ -46,6 +46,19 @@ def index_bytes(core: Core) -> int:
     return own.get(core.table_format, int(core.index_bytes))
 
 
+def bitmap_bytes(core: Core, columns: int) -> int:
+    """Bytes of the bitmap of a row of so many columns, in whole words."""
+    bits = _WORD_BITS if core.bitmap_word_bits is None else int(core.bitmap_word_bits)
+    return -(-(-(-columns // bits) * bits) // 8)
+
+
+def scan_cycles(core: Core) -> float:
+    """Cycles to scan a column of a bitmap row, on average."""
+    bits = _WORD_BITS if core.bitmap_word_bits is None else int(core.bitmap_word_bits)
+    cycles = _WORD_CYCLES if core.bitmap_word_cycles is None else int(core.bitmap_word_cycles)
+    return cycles / bits
+
+
 def row_cost(core: Core, stored: np.ndarray, columns: np.ndarray, fillers: np.ndarray) -> RowCost:
     """What rows take; a row without stored weights does not exist and costs nothing.
 

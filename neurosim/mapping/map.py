@@ -10,9 +10,9 @@ import scipy.sparse as sp
 
 from neurosim.errors import MappingError
 from neurosim.mapping.fanout import fanout
-from neurosim.mapping.fit import LayerPlan, count_cores
+from neurosim.mapping.fit import LayerPlan, fitting
 from neurosim.mapping.memory import Held
-from neurosim.mapping.model import Mapping, Slice
+from neurosim.mapping.model import Mapping, MemoryUse, Slice
 from neurosim.mapping.partition import expected_work, source_rates
 from neurosim.mapping.placement import MAX_SWAP_CORES, place
 from neurosim.mapping.reduction import result_parents
@@ -39,6 +39,7 @@ def map_network(
     rates: Sequence[np.ndarray] | None = None,
     seed: int = 0,
     plan: LanguagePlan | None = None,
+    spill: bool = False,
 ) -> Mapping:
     """Map every layer's units to slices and the slices to cores.
 
@@ -53,6 +54,7 @@ def map_network(
             (:func:`neurosim.mapping.partition.source_rates`).
         seed: of the random placement.
         plan: of the ends, if ``network`` is a machine's (:mod:`neurosim.network.machine`).
+        spill: keep synapse tables in DRAM, the layers with the largest first, until all fits.
 
     Raises:
         MappingError: fewer cores than layers; a layer that does not fit (the message says by how
@@ -66,25 +68,46 @@ def map_network(
     dram = {"lookup": plan.embedding_on == "dram", "decoder": plan.decoder_on == "dram"}
     plans = [
         LayerPlan(layer, expected_work(layer, rate[n], rate[n + 1], chip.core), chip.core,
-                  Held(buffers, plan.streams, plan.choice.candidates, dram.get(layer.kind, False)),
+                  Held(buffers, plan.streams, plan.choice.candidates, dram.get(layer.kind, False),
+                       rows=2 if chip.dram is None else int(chip.dram.outstanding)),
                   partition)
         for n, layer in enumerate(network.layers)
     ]
     ends = {"lookup": plan.embedding_cores, "decoder": plan.decoder_cores}
-    counts = count_cores(plans, chip, cores, cores_per_layer, ends)
+    plans, counts = fitting(plans, chip, cores, cores_per_layer, ends, spill)
     slice_of_unit = [each.slices(count) for each, count in zip(plans, counts, strict=True)]
     placed = _place(network, chip, placement, seed, rate, counts, slice_of_unit)
+    memory = [use for each, count in zip(plans, counts, strict=True) for use in each.memory(count)]
     slices: list[Slice] = []
     for number, (of_unit, count) in enumerate(zip(slice_of_unit, counts, strict=True)):
         by_slice = np.argsort(of_unit, kind="stable")
         groups = np.split(by_slice, np.cumsum(np.bincount(of_unit, minlength=count))[:-1])
-        slices += [Slice(number, int(placed[len(slices) + n]), units, plans[number].held.dram)
+        first = len(slices)
+        slices += [Slice(number, int(placed[first + n]), units, memory[first + n].dram > 0)
                    for n, units in enumerate(groups)]
-    memory = [use for each, count in zip(plans, counts, strict=True) for use in each.memory(count)]
+    if any(use.dram for use in memory):
+        _require_room(chip, slices, memory)
     mapping = Mapping(tuple(slices), tuple(memory), int(chip.core.data_bytes), keys)
     if chip.noc.table_entries is not None:
         require_tables_fit(table_use(network, chip, mapping), chip)
     return mapping
+
+
+def _require_room(chip: Chip, slices: Sequence[Slice], memory: Sequence[MemoryUse]) -> None:
+    """Tables in DRAM must fit that of their chip.
+
+    Raises:
+        MappingError: they do not, or there is none.
+    """
+    if chip.dram is None:
+        raise MappingError("chip.dram", f"{chip.name} has no DRAM", "a chip file with a section "
+                           "dram, or nothing on dram")
+    arrays, room = chip.noc_arrays, int(chip.dram.bytes)
+    on_chip = arrays.router_chip[arrays.core_router[[part.core for part in slices]]]
+    taken = np.bincount(on_chip, [use.dram for use in memory])
+    if taken.max() > room:
+        raise MappingError("chip.dram.bytes", f"tables of {int(taken.max())} bytes are in the DRAM "
+                           f"of one chip, which holds {room}", f"{int(taken.max())} or more")
 
 
 def slice_traffic(

@@ -6,7 +6,7 @@ file's ``core`` constants.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -37,13 +37,16 @@ class Held:
     """What a layer's cores hold beside its synapses.
 
     ``buffers``: banks of gate sums; ``streams``: states a unit; ``candidates``: words that a
-    decoder core offers; ``dram``: its table lies in DRAM and one row of it in the core.
+    decoder core offers; ``dram``: its table lies in DRAM and a few rows of it in the core;
+    ``spill``: so do the synapse tables of those cores that are too small; ``rows``: so many rows.
     """
 
     buffers: int = 2
     streams: int = 1
     candidates: int = 1
     dram: bool = False
+    spill: bool = False
+    rows: int = 2
 
 
 def state_bytes(core: Core, streams: int) -> int:
@@ -60,13 +63,37 @@ def unit_bytes(layer: Layer, core: Core, held: Held) -> np.ndarray:
     if layer.kind in ("lookup", "decoder"):
         one = end_memory(layer, 1, core, held).total - end_memory(layer, 0, core, held).total
         return np.full(layer.units, one, np.int64)
-    per_synapse = int(core.weight_bytes) + index_bytes(core)
     per_unit = (
         state_bytes(core, held.streams)
         + held.buffers * SUMS_PER_UNIT * int(core.sum_bytes)
         + int(core.queue_entry_bytes)
     )
-    return synapses_per_unit(layer) * per_synapse + per_unit
+    if held.spill:
+        return np.full(layer.units, per_unit, np.int64)
+    return table_bytes(layer, core) + per_unit
+
+
+def table_bytes(layer: Layer, core: Core) -> np.ndarray:
+    """[units] bytes of each unit's part of the synapse table, in the chip's format.
+
+    Rows of bitmaps and dense rows cover all units of a core: counted are those of the sources that
+    reach the unit itself, which are the fewest that there can be.
+    """
+    per_synapse = int(core.weight_bytes) + index_bytes(core)
+    if core.table_format == "dense":
+        return sources_per_unit(layer) * GATES * int(core.weight_bytes)
+    bitmap = sources_per_unit(layer) * GATES // 8 if core.table_format == "bitmap" else 0
+    return synapses_per_unit(layer) * per_synapse + bitmap
+
+
+def sources_per_unit(layer: Layer) -> np.ndarray:
+    """[units] int64, sources (inputs and units) with a stored synapse into each unit."""
+    total = np.zeros(layer.units, np.int64)
+    for kernel in _stored_kernels(layer):
+        source = np.repeat(np.arange(kernel.shape[0]), np.diff(kernel.indptr))
+        pairs = np.unique(source * layer.units + kernel.indices % layer.units)
+        total += np.bincount(pairs % layer.units, minlength=layer.units)
+    return total
 
 
 def synapses_per_unit(layer: Layer) -> np.ndarray:
@@ -105,7 +132,7 @@ def memory_use(
     units = np.bincount(slice_of_unit, minlength=n_slices)
     if layer.kind in ("lookup", "decoder"):
         return [end_memory(layer, n, core, held) for n in units.tolist()]
-    weights, indices, rows = (np.zeros(n_slices, np.int64) for _ in range(3))
+    weights, indices, rows, longest = (np.zeros(n_slices, np.int64) for _ in range(4))
     place = places_in_slices(slice_of_unit, n_slices)
     for kernel in _stored_kernels(layer):
         counts = fanout(kernel, slice_of_unit, n_slices)
@@ -116,12 +143,13 @@ def memory_use(
         weights += np.bincount(counts.indices, cost.weights, n_slices).astype(np.int64)
         indices += np.bincount(counts.indices, cost.indices, n_slices).astype(np.int64)
         rows += np.bincount(counts.indices, minlength=n_slices)
+        np.maximum.at(longest, counts.indices, cost.weights + cost.indices)
     _require_countable(layer, units, core)
     if layer.currents:
         rows += -(-GATES * units // CURRENTS_A_PACKET)
     per_unit = held.buffers * SUMS_PER_UNIT * int(core.sum_bytes)
     slots = int(core.fifo_packets) + MARKERS_IN_QUEUE
-    return [
+    found = [
         MemoryUse(
             weights=w,
             indices=i,
@@ -134,6 +162,15 @@ def memory_use(
         for w, i, r, n in zip(weights.tolist(), indices.tolist(), rows.tolist(), units.tolist(),
                               strict=True)
     ]
+    if not held.spill:
+        return found
+    return [_spilled(use, held.rows * row) if use.total > int(core.data_bytes) else use
+            for use, row in zip(found, longest.tolist(), strict=True)]
+
+
+def _spilled(use: MemoryUse, landing: int) -> MemoryUse:
+    """The same core with its table in DRAM and ``landing`` bytes for the rows that it works on."""
+    return replace(use, weights=landing, indices=0, dram=use.weights + use.indices)
 
 
 def places_in_slices(slice_of_unit: np.ndarray, n_slices: int) -> np.ndarray:

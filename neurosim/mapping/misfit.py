@@ -35,7 +35,8 @@ def does_not_fit(
     worst = max(range(len(plans)), key=lambda n: plans[n].fullest(counts[n]).total)
     total = None if None in enough else sum(count for count in enough if count)
     what = cores_that_do(total, f"in all ({chip.name} has {chip.usable})")
-    return misfit("chip" if cores is None else "chip.cores", plans[worst], counts[worst], what)
+    return misfit("chip" if cores is None else "chip.cores", plans[worst], counts[worst], what,
+                  chip.dram is not None)
 
 
 def _end_misfit(
@@ -61,7 +62,8 @@ def _end_misfit(
         ", or ".join(ways))
 
 
-def misfit(key: str, plan: LayerPlan, count: int, cores_that_do: str) -> MappingError:
+def misfit(key: str, plan: LayerPlan, count: int, cores_that_do: str,
+           has_dram: bool = False) -> MappingError:
     """The error for one layer on a given number of cores."""
     use = plan.fullest(count)
     over = use.total - plan.capacity
@@ -72,6 +74,8 @@ def misfit(key: str, plan: LayerPlan, count: int, cores_that_do: str) -> Mapping
     elif over < table and not plan.end:
         percent = math.ceil(100 * over / table)
         ways.append(f"pruning {percent} % more of its stored weights")
+    if has_dram and not plan.end and not plan.held.spill and plan.spilling().fits(count):
+        ways.append("mapping.spill true, which keeps tables in DRAM")
     ways.append(f"core.data_bytes of {use.total}")
     return MappingError(
         key,

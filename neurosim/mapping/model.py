@@ -23,7 +23,11 @@ class Slice:
 
 @dataclass(frozen=True)
 class MemoryUse:
-    """Bytes of one core's data memory by purpose (docs/reference/memory.md)."""
+    """Bytes of one core's data memory by purpose (docs/reference/memory.md).
+
+    ``dram``: bytes of its table in DRAM, which are no part of the total; ``weights`` then are the
+    rows that are in the core for a time.
+    """
 
     weights: int
     indices: int
@@ -32,6 +36,7 @@ class MemoryUse:
     state: int
     sums: int
     queues: int
+    dram: int = 0
 
     @property
     def total(self) -> int:

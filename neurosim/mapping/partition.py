@@ -20,6 +20,7 @@ from neurosim.mapping.decoder_cost import (
     word_cycles,
 )
 from neurosim.mapping.fanout import fanout
+from neurosim.mapping.formats import GATES, scan_cycles
 
 if TYPE_CHECKING:
     from neurosim.chip.schema import Core
@@ -93,11 +94,18 @@ def expected_work(
     per_synapse = float(core.group_cycles) / float(core.lanes)
     if layer.currents:
         input_rate = input_rate * (dense_cycles(core) / per_synapse)
-    events = np.zeros(3 * layer.units)
+    events, met = np.zeros(3 * layer.units), 0.0
     for kernel, rate in ((layer.kernel, input_rate), (layer.recurrent, own_rate)):
-        of_row = np.repeat(rate, np.diff(kernel.indptr))
-        events += np.bincount(kernel.indices, of_row, minlength=3 * layer.units)
-    return events.reshape(3, layer.units).sum(axis=0) * per_synapse + float(core.update_cycles)
+        length = np.diff(kernel.indptr)
+        events += np.bincount(kernel.indices, np.repeat(rate, length), minlength=3 * layer.units)
+        met += float(rate[length > 0].sum())
+    work = events.reshape(3, layer.units).sum(axis=0) * per_synapse
+    # Rows that cover all columns of a core: each event costs every unit there alike.
+    if core.table_format == "dense":
+        work = np.full(layer.units, met * GATES * per_synapse)
+    elif core.table_format == "bitmap":
+        work += met * GATES * scan_cycles(core)
+    return work + float(core.update_cycles)
 
 
 def share_cores(

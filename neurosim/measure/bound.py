@@ -45,6 +45,7 @@ def _parts(facts: Facts) -> list[tuple[str, int]]:
             else facts.ran.layers[facts.mapping.slices[held].layer].name
         parts.append((f"core {int(facts.core_ids[at])}" + (f" ({layer})" if layer else ""),
                       int(busy[at])))
+    parts += [(f"memory port {n}", int(busy)) for n, busy in enumerate(counters.port_busy)]
     for name, channels in (("link", facts.link_channels), ("way to a core", facts.core_channels),
                            ("way to the host", facts.host_channels)):
         if len(channels):

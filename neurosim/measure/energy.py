@@ -15,6 +15,7 @@ from neurosim.chip.schema import Constant
 from neurosim.chip.topology import ON_CHIP
 from neurosim.image import ACCUMULATE, RECEIVE, SEND, TRAFFIC, UPDATE
 from neurosim.mapping.decoder_cost import mac_cycles
+from neurosim.measure.dram import transferred_bytes, way_bits
 from neurosim.measure.facts import Facts
 from neurosim.measure.memory import accessed_bytes
 from neurosim.measure.operations import RECURRENT_ROWS, decoder_macs_done
@@ -61,8 +62,8 @@ def components(facts: Facts, pick: Pick) -> dict[str, float]:
         + parts["synaptic_ops"] + parts["updates"] + parts["received"] + parts["sent"],
         "core_idle": pick(chip.level.core_sleep_w) * powered_cores(facts) * facts.total_s,
         "sram": pick(costs.sram_j_per_byte) * accessed_bytes(facts) + parts["sram_words"],
-        "noc": parts["links"] + parts["routers"] + parts["chip_links"],
-        "dram": 0.0,
+        "noc": parts["links"] + parts["routers"] + parts["chip_links"] + parts["dram_way"],
+        "dram": pick(costs.dram_j_per_bit) * 8 * transferred_bytes(facts),
         "host_link": pick(costs.host_link_j_per_bit) * host_bits,
         "static": pick(costs.static_w) * chip.topology.chip_count * facts.total_s,
     }
@@ -88,6 +89,7 @@ def detail(facts: Facts, pick: Pick = value) -> dict[str, float]:
         "links": pick(costs.noc_j_per_bit_hop) * int(bits[~between & ~vertical].sum())
         + pick(across) * int(bits[~between & vertical].sum()),
         "chip_links": each(costs.chip_link_j_per_bit) * int(bits[between].sum()),
+        "dram_way": pick(costs.noc_j_per_bit_hop) * way_bits(facts),
         "routers": pick(costs.router_j_per_packet) * lookups(facts),
         "synaptic_ops": each(costs.synaptic_op_j) * products(facts),
         "updates": each(costs.update_j) * int(counters.layer_updates[facts.recurrent].sum()),
@@ -99,12 +101,13 @@ def detail(facts: Facts, pick: Pick = value) -> dict[str, float]:
 
 
 def core_active_j(facts: Facts, pick: Pick = value) -> np.ndarray:
-    """[C] energy above sleep of each core: busy and stalled cycles at the level's active cost.
+    """[C] energy above sleep of each core: busy, stalled and waiting cycles at the level's active
+    cost.
 
-    A stalled core polls for a credit, so that it costs as much as a busy one.
+    A core polls for a credit, or for data from DRAM, so that it costs as much as a busy one.
     """
     counters, level = facts.counters, facts.chip.level
-    ticks = counters.job_ticks.sum(axis=1) + counters.stalled_ticks
+    ticks = counters.job_ticks.sum(axis=1) + counters.stalled_ticks + counters.waiting_ticks
     cycles = facts.seconds(ticks) * float(level.core_clock_hz)
     return cycles * pick(level.core_active_j_per_cycle)
 

@@ -6,7 +6,8 @@ from dataclasses import asdict
 from typing import Any
 
 from neurosim.image import ACCUMULATE, RECEIVE, ROW_CURRENT, ROW_LOOKUP, SUMS_PER_UNIT
-from neurosim.mapping.formats import index_bytes
+from neurosim.mapping.formats import GATES, bitmap_bytes, index_bytes
+from neurosim.measure.dram import dram
 from neurosim.measure.facts import Facts
 from neurosim.measure.operations import RECURRENT_ROWS, decoder_macs_done
 
@@ -18,7 +19,8 @@ def memory(facts: Facts) -> dict[str, Any]:
     mapping = facts.mapping
     capacity = int(facts.chip.core.data_bytes)
     if mapping is None or not mapping.memory:
-        return {"bytes_per_core_max": 0, "bytes_per_core_mean": 0.0, "capacity_bytes": capacity}
+        return {"bytes_per_core_max": 0, "bytes_per_core_mean": 0.0, "capacity_bytes": capacity,
+                "dram": None}
     totals = [use.total for use in mapping.memory]
     fullest = max(range(len(totals)), key=lambda i: totals[i])
     return {
@@ -29,6 +31,7 @@ def memory(facts: Facts) -> dict[str, Any]:
         "fullest_core": mapping.slices[fullest].core,
         "fullest_core_bytes": asdict(mapping.memory[fullest]),
         "accessed_bytes": accessed_bytes(facts),
+        "dram": dram(facts),
     }
 
 
@@ -37,8 +40,8 @@ def accessed_bytes(facts: Facts) -> int:
 
     Per synaptic operation: weight and index read, gate sum read and written.  Per row: its key's
     look-up entry and two row pointers read.  Per update: state read and written, and the four gate
-    sums read and cleared.  Per packet received: its queue entry written and read.  Bitmaps and the
-    zeros of dense rows are not counted.  Decoder and embedding: :func:`end_bytes`.
+    sums read and cleared.  Per packet received: its queue entry written and read.  What a format
+    adds, and rows from DRAM: :func:`row_bytes`.  Decoder and embedding: :func:`end_bytes`.
     """
     core, counters = facts.chip.core, facts.counters
     per_operation = int(core.weight_bytes) + index_bytes(core) + 2 * int(core.sum_bytes)
@@ -49,8 +52,37 @@ def accessed_bytes(facts: Facts) -> int:
         + int(counters.job_count[:, ACCUMULATE].sum()) * per_row
         + int(counters.layer_updates[facts.recurrent].sum()) * per_update
         + int(counters.job_count[:, RECEIVE].sum()) * 2 * int(core.queue_entry_bytes)
+        + row_bytes(facts)
         + end_bytes(facts)
     )
+
+
+def row_bytes(facts: Facts) -> int:
+    """Bytes of recurrent layers' rows beyond their stored synapses.
+
+    A bitmap is read with its row.  The zeros of a dense row are worked on like its weights.  A row
+    from DRAM is written before it is read.  (Fillers of ``delta8``, a byte each, are left out.)
+    """
+    core, counters, mapping, network = facts.chip.core, facts.counters, facts.mapping, facts.ran
+    if mapping is None or network is None:
+        return 0
+    operation = int(core.weight_bytes) + 2 * int(core.sum_bytes)
+    ops = counters.synaptic_ops
+    total = 0
+    for c, held in enumerate(facts.slice_of_core.tolist()):
+        part = mapping.slices[held] if held >= 0 else None
+        if part is None or network.layers[part.layer].kind in ("lookup", "decoder"):
+            continue
+        width = max(1, facts.image.input_width)
+        rows = int(counters.job_count[c, ACCUMULATE]) - -(-int(ops[c, ROW_CURRENT]) // width)
+        columns = GATES * len(part.units)
+        if core.table_format == "bitmap":
+            total += rows * bitmap_bytes(core, columns)
+        elif core.table_format == "dense":
+            zeros = rows * columns - int(ops[c, list(RECURRENT_ROWS)].sum())
+            total += zeros * operation
+        total += int(counters.fetched_bytes[c])
+    return total
 
 
 def end_bytes(facts: Facts) -> int:

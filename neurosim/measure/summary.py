@@ -46,6 +46,10 @@ def rows(data: Mapping[str, Any]) -> list[tuple[str, str]]:
         full = memory["bytes_per_core_max"] / memory["capacity_bytes"]
         found.append(("fullest core", f"{memory['bytes_per_core_max']:,} B, {percent(full)}"))
         found.append(("cores", f"{data['cores_used']} used, {data['cores_powered']} powered"))
+    dram = memory.get("dram")
+    if dram:
+        found.append(("DRAM", f"{dram['bytes']:,} B held, {dram['bytes_fetched']:,} B fetched, "
+                      f"ports {percent(dram['max_utilisation'])} busy"))
     assumed = len(data["provenance"]["chip"]["assumed"])
     if assumed:
         found.append(("assumed constants", f"{assumed} (see the chip file)"))

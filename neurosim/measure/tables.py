@@ -30,20 +30,22 @@ def cores(facts: Facts) -> np.ndarray:
     xy = noc.router_xy[noc.core_router[ids]] if len(ids) else np.zeros((0, 2), np.int64)
     jobs, counts = facts.seconds(counters.job_ticks[rows]), counters.job_count[rows]
     busy, stalled = jobs.sum(axis=1), facts.seconds(counters.stalled_ticks[rows])
-    asleep = np.maximum(0.0, facts.total_s - busy - stalled)
+    waiting = facts.seconds(counters.waiting_ticks[rows])
+    asleep = np.maximum(0.0, facts.total_s - busy - stalled - waiting)
     total = facts.total_s if facts.total_s > 0 else 1.0
     return table([
         ("core", ids), ("x", xy[:, 0]), ("y", xy[:, 1]),
         ("layer", np.array([s.layer for s in slices], np.int64)),
         ("units", np.array([len(s.units) for s in slices], np.int64)),
         *((f"{JOBS[job]}_s", jobs[:, job]) for job in (RECEIVE, ACCUMULATE, UPDATE, SEND)),
-        ("busy_s", busy), ("stalled_s", stalled), ("asleep_s", asleep),
+        ("busy_s", busy), ("stalled_s", stalled), ("waiting_s", waiting), ("asleep_s", asleep),
         ("busy", np.minimum(1.0, busy / total)),
         ("received", counts[:, RECEIVE]), ("rows", counts[:, ACCUMULATE]),
         ("synaptic_ops", counters.synaptic_ops[rows].sum(axis=1)),
         ("updates", counts[:, UPDATE]), ("sent", counts[:, SEND]),
         ("dropped", counters.core_dropped[rows]), ("fifo_max", counters.fifo_max[rows]),
         ("wakes", counters.wakes[rows]), ("memory_bytes", np.array(used, np.int64)),
+        ("fetched_bytes", counters.fetched_bytes[rows]),
         ("active_j", core_active_j(facts)[rows]),
         ("channel_utilisation", _core_channels(facts)[rows] if image.n_cores else busy),
     ])

@@ -128,7 +128,8 @@ def _mapping(scenario: Scenario, machine: Network, plan: LanguagePlan, rates: li
         machine, chip, cores=scenario.chip.cores, partition=spec.partition,
         placement=spec.placement, cores_per_layer=spec.cores_per_layer, keys=spec.keys,
         buffers=plan.streams - 1 + (scenario.sync.buffers or 2),
-        rates=machine_rates(rates, plan, machine), seed=scenario.seed, plan=plan)
+        rates=machine_rates(rates, plan, machine), seed=scenario.seed, plan=plan,
+        spill=spec.spill)
 
 
 def _rates(network: Network, workload: Workload) -> list[np.ndarray]:

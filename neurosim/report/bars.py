@@ -21,6 +21,7 @@ _STATES = (
     ("update_s", "update", style.VERMILION, None),
     ("send_s", "send", style.ORANGE, None),
     ("stalled_s", "stalled", "white", "xxxxx"),
+    ("waiting_s", "waiting for DRAM", "white", "....."),
     ("asleep_s", "asleep", style.PALE, None),
 )
 #: Beyond this many cores or steps, some share a bar: their mean.
@@ -51,6 +52,8 @@ def cores(result: Result) -> Figure | None:
         places = _places(rows["layer"][first])
         bottom = np.zeros(len(first))
         for column, label, colour, hatch in _STATES:
+            if column == "waiting_s" and not rows[column].any():
+                continue
             mean = np.add.reduceat(rows[column], first) / counts
             share = 100.0 * mean / total if total > 0 else np.zeros(len(first))
             axes.bar(places, share, 0.86, bottom, color=colour, label=label, hatch=hatch,

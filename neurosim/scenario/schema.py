@@ -183,6 +183,8 @@ class MappingSection(Section):
     """Cores of each layer, instead of by expected work."""
     keys: Literal["unit", "core"] = "unit"
     """One multicast tree per unit, or one per core shared by its units."""
+    spill: bool = False
+    """Synapse tables that do not fit the cores may lie in DRAM: layers with the largest first."""
 
 
 class HostSection(Section):

@@ -102,7 +102,8 @@ S_CHILDREN, S_SENT = 78, 79  # results expected a step; steps whose results have
 #: S_PLAIN: one row at a time, all in local memory.  S_ON_DATA: the next job to start is on data
 #: from DRAM (traces).
 (S_ROWS, S_LAST_ROW, S_FETCHES, S_WAITING, S_WAITING_TICKS, S_PORT, S_REQUEST, S_LATENCY, S_ASKED,
- S_ASK_UNIT, S_DATA, S_DATA_FIRST, S_DATA_COUNT, S_PLAIN, S_ON_DATA) = range(80, 95)
+ S_ASK_UNIT, S_DATA, S_DATA_FIRST, S_DATA_COUNT, S_PLAIN, S_ON_DATA,
+ S_FETCHED_BYTES) = range(80, 96)
 STAGE = 96
 
 # --- candidates of a decoder core, by bank: children's results received, own words updated, list
@@ -122,7 +123,7 @@ OFFERS = 8
 # --- memory port: when it is free (exact tick) and by which record; requests waiting in a ring by
 # (arrival, core), first and count; its burst; what it served
 (P_FREE, P_KEY, P_KEY_RANK, P_FIRST, P_COUNT, P_RING, P_MASK, P_BURST, P_TICKS, P_PART, P_SERVED,
- P_BYTES, P_BUSY, P_WAIT) = range(14)
+ P_BUSY, P_WAIT) = range(13)
 PORT = 16
 #: A request: exact tick of its arrival, stage, bytes, target (a row's cell, or -2 - an entry of
 #: S_DATA), step, key of its record.

@@ -32,7 +32,6 @@ from neurosim.engines.compiled.layout import (
     NONE,
     P_BURST,
     P_BUSY,
-    P_BYTES,
     P_COUNT,
     P_FIRST,
     P_FREE,
@@ -54,6 +53,7 @@ from neurosim.engines.compiled.layout import (
     S_DATA_FIRST,
     S_END_UNIT,
     S_FETCHED,
+    S_FETCHED_BYTES,
     S_FETCHES,
     S_LATENCY,
     S_PART,
@@ -136,7 +136,7 @@ def serve(m: Any, t: Tables, tr: Any, p: int, last: int) -> None:
             m[p + P_KEY], m[p + P_KEY_RANK] = key, key_rank
         m[p + P_FREE] = start + ticks
         m[p + P_SERVED] += 1
-        m[p + P_BYTES] += n_bytes
+        m[m[entry + A_STAGE] + S_FETCHED_BYTES] += n_bytes
         m[p + P_BUSY] += ticks
         m[p + P_WAIT] += start - arrival
         answer(m, t, tr, entry, start + ticks, key, key_rank)

@@ -85,6 +85,7 @@ def fill_counters(state: State, image: Image, counters: Counters) -> None:
     counters.job_ticks[:] = s[:, at.S_JOB_TICKS: at.S_JOB_TICKS + CORE_JOBS] * grid
     counters.synaptic_ops[:] = s[:, at.S_SYNAPTIC: at.S_SYNAPTIC + ROW_CLASSES]
     counters.stalled_ticks[:] = s[:, at.S_STALLED_TICKS] * grid
+    counters.fetched_bytes[:] = s[:, at.S_FETCHED_BYTES]
     counters.waiting_ticks[:] = s[:, at.S_WAITING_TICKS] * grid
     counters.wakes[:] = s[:, at.S_WAKES]
     counters.fifo_max[:] = s[:, at.S_FIFO_MAX]
@@ -117,7 +118,7 @@ def fill_ports(state: State, image: Image, counters: Counters) -> None:
     """What memory ports served, and the requests that had arrived by the end."""
     m, end = state.words, last_tick(state)
     p = _entries(state, "port", at.PORT, image.n_ports)
-    for name, field in (("bytes", at.P_BYTES), ("busy", at.P_BUSY), ("wait", at.P_WAIT)):
+    for name, field in (("busy", at.P_BUSY), ("wait", at.P_WAIT)):
         getattr(counters, f"port_{name}")[:] = p[:, field]
     for n, port in enumerate(p):
         places = (port[at.P_FIRST] + np.arange(port[at.P_COUNT])) & port[at.P_MASK]

@@ -79,7 +79,7 @@ class MemoryPort(Part):
         key = self.record(DECIDE, SERVE, slot, fetch.packet, fetch.step, fetch.bytes, cause)
         self.busy_until, self.busy_key = self.now + ticks, key
         counters, m = self.counters, self.index
-        counters.port_bytes[m] += fetch.bytes
+        counters.fetched_bytes[index] += fetch.bytes
         counters.port_busy[m] += ticks
         counters.port_wait[m] += self.now - arrived
         latency = int(self.image.port_latency_ticks[index])
