@@ -105,6 +105,7 @@ from neurosim.engines.compiled.stage import (
     clear_acks,
     consumed,
     end_job,
+    holds,
     next_superstep,
     report,
     start_job,
@@ -157,7 +158,7 @@ def decide_core(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None
         next_row(m, t, d, s)
         accumulate(m, t, d, tr, s, now)
         wake_at_end(m, t, s)
-    elif can_send(m, t, tr, s, now):
+    elif not holds(m, t, s) and can_send(m, t, tr, s, now):
         waking = leave_rest(m, s, SEND, now)
         ticks = start_send(m, t, d, tr, s, m[s + S_SEND], waking, now)
         m[s + S_JOB_TICKS + SEND] += ticks
@@ -333,7 +334,7 @@ def update(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> None:
 def rest(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
     """Nothing to do: wait for a credit (stalled) or for data, or sleep; report if all work is
     done."""
-    if m[s + S_HEAD] >= 0:
+    if m[s + S_HEAD] >= 0 and not holds(m, t, s):
         if m[s + S_STALLED] < 0:
             m[s + S_STALLED] = now
         await_credit(m, t, s)

@@ -57,6 +57,7 @@ from neurosim.engines.compiled.layout import (
     S_BANK,
     S_BEGUN,
     S_CHANNEL,
+    S_END_UNIT,
     S_HEAD,
     S_IDLE,
     S_JOB,
@@ -83,6 +84,7 @@ from neurosim.engines.compiled.layout import (
     S_SYNC_KEY,
     S_SYNC_RANK,
     S_TAIL,
+    S_UNIT,
     STAGE,
     Y_COUNT,
     Y_FIRST,
@@ -285,6 +287,27 @@ def start_send(m: Any, t: Tables, d: Any, tr: Any, s: int, ticks: int, waking: i
     arrive(m, t, d, tr, cell, channel, 0, m[cell + E_NODE], end + m[c + C_LATENCY], transfer,
            key, key_rank)
     return ticks
+
+
+@inline
+def holds(m: Any, t: Tables, s: int) -> bool:
+    """A packet of events with room waits for those of the units still to be updated."""
+    if t.packet_events <= 1 or m[s + S_UNIT] >= m[s + S_END_UNIT] or m[s + S_HEAD] < 0:
+        return False
+    return has_room(m, t, m[s + S_HEAD])
+
+
+@jit
+def has_room(m: Any, t: Tables, cell: int) -> bool:
+    """Is a queue from ``cell`` on nothing but the events of a packet that is not full?"""
+    if m[cell + E_META] & 7 != EVENT:
+        return False
+    following, length = m[cell + E_NEXT], 1
+    while following >= 0 and length < t.packet_events:
+        if m[following + E_META] != m[cell + E_META] or m[following + E_NODE] != m[cell + E_NODE]:
+            return False
+        following, length = m[following + E_NEXT], length + 1
+    return bool(following < 0 and length < t.packet_events)
 
 
 @jit

@@ -91,10 +91,17 @@ class Core(Fetching):
         return True
 
     def send(self) -> bool:
-        if not self.can_send():
+        if not self.can_send() or self.holds():
             return False
         self.start_send(int(self.image.send_ticks[self.index]))
         return True
+
+    def holds(self) -> bool:
+        """A packet of events with room waits for those of the units still to be updated."""
+        most, queue = self.image.packet_events, self.queue
+        if most <= 1 or self.next_unit >= self.end_unit or not queue:
+            return False
+        return len(queue) < most and self.run_length(most) == len(queue)
 
     def update(self) -> bool:
         """Update the next unit of the step that has begun."""
@@ -114,7 +121,7 @@ class Core(Fetching):
     def rest(self) -> bool:
         """Nothing to do: wait for a credit (stalled) or for data, or sleep; report if all work is
         done."""
-        if self.queue:
+        if self.queue and not self.holds():
             if self.stalled_since < 0:
                 self.stalled_since = self.now
         elif self.rows or self.next_unit < self.end_unit:

@@ -199,20 +199,30 @@ class Stage(Part):
     def pack(self, packet: Packet) -> int:
         """The events behind it in the queue, of its step and for its receivers, travel in an event
         packet as far as it has room; returns how many."""
-        root, most = self.image.tree_root, self.image.packet_events
-        while self.queue and packet.kind == EVENT and len(packet.packed) + 1 < most:
-            following = self.queue[0]
-            if (following.kind, following.step, root[following.tree]) != (
-                    EVENT, packet.step, root[packet.tree]):
-                break
+        for _ in range(self.run_length(self.image.packet_events - 1, packet)):
+            following = self.queue.popleft()
             packet.packed.append((following.offset, following.value))
-            self.queue.popleft()
             copies = int(self.image.tree_copies[packet.tree])
             self.counters.offered[EVENT] -= 1
             self.counters.copies[EVENT] -= copies
             self.balance -= copies
         self.counters.packed_events += len(packet.packed)
         return len(packet.packed)
+
+    def run_length(self, most: int, like: Packet | None = None) -> int:
+        """Events at the queue's head of one step and for the same receivers (those of ``like``), up
+        to ``most``."""
+        root = self.image.tree_root
+
+        def what(packet: Packet) -> tuple[int, int, int]:
+            return packet.kind, packet.step, int(root[packet.tree])
+
+        if not self.queue or self.queue[0].kind != EVENT:
+            return 0
+        wanted, length = what(like or self.queue[0]), 0
+        while length < min(most, len(self.queue)) and what(self.queue[length]) == wanted:
+            length += 1
+        return length
 
     def inject(self, packet: Packet, transfer: int, cause: Key) -> None:
         """The send job is over: the packet leaves for the router."""
