@@ -35,7 +35,7 @@ def find_ports(chip: Chip) -> Ports:
     if chip.dram is None:
         raise ScenarioError("chip.dram", f"{chip.name} has no DRAM", "a chip file with dram")
     arrays = chip.noc_arrays
-    router = _routers(chip)
+    router = port_routers(chip)
     port, _ = chip.routes.unicast(router)
     distance = np.full(port.shape, np.iinfo(np.int64).max)
     routers = np.arange(len(port))
@@ -52,8 +52,12 @@ def find_ports(chip: Chip) -> Ports:
     return Ports(router, nearest, distance[routers, nearest])
 
 
-def _routers(chip: Chip) -> np.ndarray:
-    """[M] routers with a port, chip by chip."""
+def port_routers(chip: Chip) -> np.ndarray:
+    """[M] routers with a port, chip by chip.
+
+    Raises:
+        ScenarioError: no router at a port's tile, or a tile given twice.
+    """
     assert chip.dram is not None
     arrays, topology = chip.noc_arrays, chip.topology
     chips = np.unique(arrays.router_chip)

@@ -62,9 +62,12 @@ def load_chip(
     except ValidationError as error:
         raise source.explain(error) from None
     try:
+        from neurosim.chip.dram import port_routers
         from neurosim.chip.routing import check
 
         check(chip)
+        if chip.dram is not None:
+            port_routers(chip)
     except ScenarioError as error:
         if error.location is not None:  # within a graph file
             raise

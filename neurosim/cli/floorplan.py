@@ -28,6 +28,9 @@ def overview(prepared: Prepared) -> list[tuple[str, str]]:
             ("cores", f"{len(mapping.slices)} of {chip.usable} usable"),
             ("memory of a core", f"{max(totals)} of {mapping.capacity_bytes} bytes at most"),
         ]
+        spilled = [memory.dram for memory in mapping.memory if memory.dram]
+        if spilled:
+            rows.append(("tables in DRAM", f"{sum(spilled)} bytes of {len(spilled)} cores"))
         rows.append(("routing entries", _entries(prepared)))
     copies = image.tree_copies
     if len(copies):
@@ -37,15 +40,18 @@ def overview(prepared: Prepared) -> list[tuple[str, str]]:
 
 
 def _entries(prepared: Prepared) -> str:
-    """Entries of the fullest routing table, before and after compression."""
+    """Entries of the fullest routing table: merged within senders, before compression, and merged
+    across senders as well."""
     from neurosim.mapping.tables import table_use
 
     assert prepared.network is not None and prepared.mapping is not None
     markers = prepared.scenario.sync.kind == "dataflow"
-    use = table_use(prepared.network, prepared.chip, prepared.mapping, markers)
+    use = table_use(prepared.network, prepared.chip, prepared.mapping, markers, fullest=True)
+    fullest = int(use.merged.argmax())
     limit = prepared.chip.noc.table_entries
     room = "" if limit is None else f" of {int(limit)}"
-    return f"{use.merged.max()}{room} at most ({use.keys.max()} uncompressed)"
+    return f"{use.merged.max()}{room} at most ({use.keys.max()} uncompressed), " \
+        f"{use.covered[fullest]} merged across senders"
 
 
 def floorplan(chip: Chip, mapping: Mapping | None) -> str:

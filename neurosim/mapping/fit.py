@@ -15,7 +15,6 @@ from neurosim.mapping.memory import (
     MARKERS_IN_QUEUE,
     Held,
     memory_use,
-    table_bytes,
     unit_bytes,
 )
 from neurosim.mapping.misfit import cores_that_do, does_not_fit, misfit
@@ -47,11 +46,6 @@ class LayerPlan:
         """The same layer, where cores that are too small keep their tables in DRAM."""
         return LayerPlan(self.layer, self.work, self.core, replace(self.held, spill=True),
                          self.partition)
-
-    @property
-    def table_bytes(self) -> int:
-        """Bytes of the layer's synapses."""
-        return 0 if self.end else int(table_bytes(self.layer, self.core).sum())
 
     def slices(self, count: int) -> np.ndarray:
         """[units] slice of each unit when cut into ``count``."""
@@ -136,8 +130,10 @@ def fitting(
     plans: Sequence[LayerPlan], chip: Chip, cores: int | None,
     cores_per_layer: Sequence[int] | None, ends: Mapping[str, int | None], spill: bool,
 ) -> tuple[list[LayerPlan], list[int]]:
-    """Plans and cores of each layer such that all slices fit; with ``spill``, the layers with the
-    largest tables may use DRAM, one after the other until all fits.
+    """Plans and cores of each layer such that all slices fit.
+
+    With ``spill``, where nothing else does: cores are shared by work, and of the slices those with
+    the largest tables, which are too much for their cores, keep them in DRAM.
 
     Raises:
         MappingError: as :func:`count_cores`; to spill, but the chip has no DRAM.
@@ -147,15 +143,11 @@ def fitting(
     if chip.dram is None:
         raise MappingError("mapping.spill", f"is true, but {chip.name} has no DRAM",
                            "false, or a chip file with a section dram")
-    order = sorted((n for n, plan in enumerate(plans) if not plan.end),
-                   key=lambda n: -plans[n].table_bytes)
-    tried = list(plans)
-    for n in order:
-        try:
-            return tried, count_cores(tried, chip, cores, cores_per_layer, ends)
-        except MappingError:
-            tried[n] = tried[n].spilling()
-    return tried, count_cores(tried, chip, cores, cores_per_layer, ends)
+    try:
+        return list(plans), count_cores(plans, chip, cores, cores_per_layer, ends)
+    except MappingError:
+        spilling = [plan if plan.end else plan.spilling() for plan in plans]
+        return spilling, count_cores(spilling, chip, cores, cores_per_layer, ends)
 
 
 def count_cores(

@@ -54,7 +54,7 @@ def map_network(
             (:func:`neurosim.mapping.partition.source_rates`).
         seed: of the random placement.
         plan: of the ends, if ``network`` is a machine's (:mod:`neurosim.network.machine`).
-        spill: keep synapse tables in DRAM, the layers with the largest first, until all fits.
+        spill: where the tables do not fit the cores, keep the largest in DRAM.
 
     Raises:
         MappingError: fewer cores than layers; a layer that does not fit (the message says by how

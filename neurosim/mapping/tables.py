@@ -72,7 +72,7 @@ class _Passages:
 
 def table_use(
     network: Network, chip: Chip, mapping: Mapping, markers: bool = False,
-    compress: bool = False,
+    compress: bool = False, fullest: bool = False,
 ) -> TableUse:
     """Entries that the events of all units and of the host's inputs need at every router.
 
@@ -80,6 +80,7 @@ def table_use(
         markers: count one more key a sender, for end-of-step markers (dataflow).
         compress: look for the smallest ``covered`` everywhere; otherwise only at routers whose
             ``merged`` is beyond the chip's limit, and elsewhere it is ``merged``.
+        fullest: look for it at the router with the most ``merged`` entries, too.
     """
     routers = len(chip.noc_arrays.router_xy)
     total = np.zeros((3, routers), np.int64)
@@ -94,6 +95,8 @@ def table_use(
     limit = chip.noc.table_entries
     covered = total[2].copy()
     over = np.full(routers, compress) if limit is None else compress | (covered > int(limit))
+    if fullest:
+        over[covered.argmax()] = True
     for router in np.flatnonzero(over).tolist():
         covered[router] = min(covered[router], len(cover(routing_table(passing, router))))
     return TableUse(total[0], total[1], total[2], covered)

@@ -184,7 +184,7 @@ class MappingSection(Section):
     keys: Literal["unit", "core"] = "unit"
     """One multicast tree per unit, or one per core shared by its units."""
     spill: bool = False
-    """Synapse tables that do not fit the cores may lie in DRAM: layers with the largest first."""
+    """Where synapse tables do not fit the cores, those that are too large lie in DRAM."""
 
 
 class HostSection(Section):
