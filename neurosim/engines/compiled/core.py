@@ -88,6 +88,7 @@ from neurosim.engines.compiled.memory import (
     request_units,
     row_here,
 )
+from neurosim.engines.compiled.packing import holds
 from neurosim.engines.compiled.rows import (
     find_row,
     local_events,
@@ -105,7 +106,6 @@ from neurosim.engines.compiled.stage import (
     clear_acks,
     consumed,
     end_job,
-    holds,
     next_superstep,
     report,
     start_job,

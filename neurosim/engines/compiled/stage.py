@@ -20,7 +20,7 @@ from neurosim.engines.compiled.common import (
     wake,
 )
 from neurosim.engines.compiled.hop import arrive
-from neurosim.engines.compiled.jit import inline, jit
+from neurosim.engines.compiled.jit import inline
 from neurosim.engines.compiled.layout import (
     C_COST,
     C_LATENCY,
@@ -36,7 +36,6 @@ from neurosim.engines.compiled.layout import (
     E_OFFSET,
     E_OUT,
     E_QUEUED,
-    E_READY,
     E_SEQUENCE,
     E_SOURCE,
     E_VALUE,
@@ -45,7 +44,6 @@ from neurosim.engines.compiled.layout import (
     H_DELIVERED,
     H_HOST_SENT,
     H_OFFERED,
-    H_PACKED,
     K_AT,
     K_HAVE,
     K_KEY,
@@ -57,7 +55,6 @@ from neurosim.engines.compiled.layout import (
     S_BANK,
     S_BEGUN,
     S_CHANNEL,
-    S_END_UNIT,
     S_HEAD,
     S_IDLE,
     S_JOB,
@@ -84,12 +81,12 @@ from neurosim.engines.compiled.layout import (
     S_SYNC_KEY,
     S_SYNC_RANK,
     S_TAIL,
-    S_UNIT,
     STAGE,
     Y_COUNT,
     Y_FIRST,
     Tables,
 )
+from neurosim.engines.compiled.packing import pack
 from neurosim.engines.compiled.words import bits_of
 from neurosim.image import DECODE, EVENT, SEND, SYNC_BARRIER
 from neurosim.trace import DECIDE, END, INJECT, LAND, OFFER, START, STEP
@@ -287,56 +284,6 @@ def start_send(m: Any, t: Tables, d: Any, tr: Any, s: int, ticks: int, waking: i
     arrive(m, t, d, tr, cell, channel, 0, m[cell + E_NODE], end + m[c + C_LATENCY], transfer,
            key, key_rank)
     return ticks
-
-
-@inline
-def holds(m: Any, t: Tables, s: int) -> bool:
-    """A packet of events with room waits for those of the units still to be updated."""
-    if t.packet_events <= 1 or m[s + S_UNIT] >= m[s + S_END_UNIT] or m[s + S_HEAD] < 0:
-        return False
-    return has_room(m, t, m[s + S_HEAD])
-
-
-@jit
-def has_room(m: Any, t: Tables, cell: int) -> bool:
-    """Is a queue from ``cell`` on nothing but the events of a packet that is not full?"""
-    if m[cell + E_META] & 7 != EVENT:
-        return False
-    following, length = m[cell + E_NEXT], 1
-    while following >= 0 and length < t.packet_events:
-        if m[following + E_META] != m[cell + E_META] or m[following + E_NODE] != m[cell + E_NODE]:
-            return False
-        following, length = m[following + E_NEXT], length + 1
-    return bool(following < 0 and length < t.packet_events)
-
-
-@jit
-def pack(m: Any, t: Tables, s: int, cell: int) -> None:
-    """The events behind it in the queue, of its step and for its receivers, travel in the packet
-    as far as it has room."""
-    following, last, first, packed = m[s + S_HEAD], NONE, NONE, 0
-    while following >= 0 and packed + 1 < t.packet_events:
-        if m[following + E_META] != m[cell + E_META] or m[following + E_NODE] != m[cell + E_NODE]:
-            break
-        if packed == 0:
-            first = last = new_cell(m, t)
-            m[first + E_OFFSET], m[first + E_VALUE] = m[cell + E_OFFSET], m[cell + E_VALUE]
-            m[first + E_READY] = m[cell + E_OUT]
-        m[last + E_NEXT] = following
-        last = following
-        following = m[following + E_NEXT]
-        packed += 1
-    if packed == 0:
-        return
-    m[last + E_NEXT] = NONE
-    m[s + S_HEAD] = following
-    m[cell + E_OFFSET] = -2 - first
-    m[H_PACKED] += packed
-    m[H_OFFERED + EVENT] -= packed
-    m[H_COPIES + EVENT] -= packed * m[cell + E_OUT]
-    m[s + S_BALANCE] -= packed * m[cell + E_OUT]
-    if m[s + S_PART] >= t.first_host:
-        m[H_HOST_SENT] -= packed
 
 
 # --- jobs
