@@ -36,7 +36,6 @@ def timeline(
     """Write the timeline of SOURCE as gzipped JSON for ui.perfetto.dev."""
     from neurosim.cli.progress import Progress
     from neurosim.cli.traced import traced
-    from neurosim.explain import read
     from neurosim.explain.places import Places
     from neurosim.report.timeline import Window, write_timeline
 
@@ -48,7 +47,7 @@ def timeline(
     path = output or Path(f"{run.scenario.name}.json.gz")
     places = Places.of(prepared.image, prepared.chip, prepared.mapping)
     try:
-        count = write_timeline(path, read(prepared.image, run.trace), places,
+        count = write_timeline(path, prepared.image, run.trace, places,
                                Window(first, last, chosen, detail, flows))
     except OSError as error:
         raise ScenarioError("output", f"cannot write {path}: {error.strerror}", "a writable file",

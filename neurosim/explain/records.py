@@ -12,7 +12,7 @@ from neurosim.explain.pieces import in_order
 from neurosim.image import SYNC_TICK, TRAFFIC, Image
 
 _PACKET_BITS = 32
-#: In ``cause``: not looked for.
+#: In ``cause``: not looked for, or before the first record here.
 UNKNOWN = -2
 
 
@@ -139,18 +139,21 @@ class Records:
         return np.where(code[order[at]] == wanted, there[order[at]], -1)
 
 
-def read(image: Image, records: np.ndarray, packets: Packets | None = None) -> Records:
+def read(image: Image, records: np.ndarray, packets: Packets | None = None,
+         first: int = 0) -> Records:
     """Columns of a trace of ``image`` (:data:`neurosim.trace.RECORD`, in any order).
 
     Args:
-        packets: of the run, if they are known (these may be the run's first records only).
+        packets: of the run, if they are known (then these may be some of its records only).
+        first: number in the run of the first of these records; causes before it are
+            :data:`UNKNOWN`.
 
     Raises:
         ValueError: a cause that is not in the trace, or does not precede its effect.
     """
     if not in_order(records):
         records = trace.in_order(records)
-    result = columns(image, records, 0, packets, _causes(records))
+    result = columns(image, records, first, packets, _causes(records, first > 0))
     if image.sync == SYNC_TICK:
         _link_ticks(result)
     return result
@@ -167,7 +170,7 @@ def columns(image: Image, records: np.ndarray, first: int = 0, packets: Packets 
                    records["cause_tick"], first, packets)
 
 
-def _causes(records: np.ndarray) -> np.ndarray:
+def _causes(records: np.ndarray, cut: bool) -> np.ndarray:
     """Index of each record's cause; keys are compressed to one integer to be searched for."""
     ranks = np.unique(records["rank"])
     ticks = np.unique(records["tick"])
@@ -178,6 +181,12 @@ def _causes(records: np.ndarray) -> np.ndarray:
     own = codes(records["tick"], records["rank"])
     result = np.full(len(records), -1, np.int64)
     some = np.flatnonzero(records["cause_tick"] >= 0)
+    if cut:
+        tick, rank = records["cause_tick"][some], records["cause_rank"][some]
+        first = records[0]
+        before = (tick < first["tick"]) | ((tick == first["tick"]) & (rank < first["rank"]))
+        result[some[before]] = UNKNOWN
+        some = some[~before]
     at = np.searchsorted(own, codes(records["cause_tick"][some], records["cause_rank"][some]))
     at = np.minimum(at, max(0, len(records) - 1))
     there = records[at]

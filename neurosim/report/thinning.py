@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from neurosim import image as im
 from neurosim import trace
 from neurosim.explain.records import Records
 
@@ -17,29 +18,29 @@ def chosen_packets(count: int, share: float) -> np.ndarray:
     return mixed < share * 2**32
 
 
-def merge_jobs(records: Records, starts: np.ndarray, ends: np.ndarray,
+def merge_jobs(records: Records, ends: np.ndarray,
                alone: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Jobs of a core that follow one another without a pause as one.
 
     Args:
-        starts, ends: records of the jobs.
+        ends: records of the ends of the jobs.
         alone: jobs that stay by themselves.
 
     Returns:
-        starts, ends, kinds (bits by job), number of jobs of the merged ones.
+        ends of the first, ends of the last, kinds (bits by job), number of jobs of the merged ones.
     """
     r = records
-    order = np.lexsort((starts, r.part[starts]))
-    starts, ends, alone = starts[order], ends[order], alone[order]
-    apart = np.ones(len(starts), bool)
-    apart[1:] = ((r.part[starts[1:]] != r.part[starts[:-1]]) | alone[1:] | alone[:-1]
-                 | (r.tick[starts[1:]] != r.tick[ends[:-1]]))
+    order = np.lexsort((ends, r.part[ends]))
+    ends, alone = ends[order], alone[order]
+    apart = np.ones(len(ends), bool)
+    apart[1:] = ((r.part[ends[1:]] != r.part[ends[:-1]]) | alone[1:] | alone[:-1]
+                 | (r.since[ends[1:]] != r.tick[ends[:-1]]))
     first = np.flatnonzero(apart)
     if not len(first):
-        return starts, ends, starts, starts
-    last = np.append(first[1:], len(starts)) - 1
-    kinds = np.bitwise_or.reduceat(1 << r.info[starts], first)
-    return starts[first], ends[last], kinds, last - first + 1
+        return ends, ends, ends, ends
+    last = np.append(first[1:], len(ends)) - 1
+    kinds = np.bitwise_or.reduceat(1 << r.info[ends], first)
+    return ends[first], ends[last], kinds, last - first + 1
 
 
 def thin_counter(track: np.ndarray, tick: np.ndarray, value: np.ndarray, begin: int,
@@ -53,9 +54,7 @@ def thin_counter(track: np.ndarray, tick: np.ndarray, value: np.ndarray, begin: 
     return np.sort(order[last])
 
 
-def estimate(records: Records, begin: int, end: int) -> int:
-    """Events that a stretch of time has in full."""
-    inside = (records.tick >= begin) & (records.tick < end)
-    kinds = np.isin(records.kind[inside], (trace.START, trace.GRANT, trace.DELIVER))
-    received = (records.kind[inside] == trace.START) & (records.info[inside] == 0)
-    return int(kinds.sum() + received.sum())
+def estimate(kind: np.ndarray, info: np.ndarray) -> int:
+    """Events that records of these kinds have in full."""
+    kinds = np.isin(kind, (trace.START, trace.GRANT, trace.DELIVER))
+    return int(kinds.sum() + ((kind == trace.START) & (info == im.RECEIVE)).sum())

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from neurosim.engines import reference
-from neurosim.explain import read
+from neurosim.explain import pieces
 from neurosim.explain.places import Places
 from neurosim.image import CORE_JOBS, JOBS, Counters, Image
 from neurosim.lower import SyncPlan, lower_traffic
@@ -35,7 +35,7 @@ def make(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Made]:
         outcome = reference.run(image, want_trace=True)
         places = Places(image, chip.noc_arrays.router_xy, np.arange(image.n_cores) + 100)
         path = tmp_path_factory.mktemp("timeline") / "timeline.json.gz"
-        count = write_timeline(path, read(image, outcome.trace), places, window)
+        count = write_timeline(path, image, outcome.trace, places, window)
         with gzip.open(path) as file:
             events = json.load(file)["traceEvents"]
         assert len(events) == count
@@ -176,6 +176,33 @@ def test_long_windows_are_thinned_unasked(make: Callable[..., Made],
     assert budgeted(whole) > 4000 and budgeted(thin) < 1.5 * 1500
 
 
+@pytest.mark.parametrize("kind", ["barrier", "dataflow", "tick"])
+@pytest.mark.parametrize("window", [Window(flows=1.0), Window(first=2, last=4, flows=1.0),
+                                    Window(cores=(100, 105), flows=1.0)])
+def test_stretches_do_not_show(make: Callable[..., Made], kind: str, window: Window,
+                               monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read in many stretches, a run has the same events, but for flows of packets that are still
+    on their way half a stretch later."""
+    def others(events: list[Event]) -> list[str]:
+        return sorted(json.dumps(event) for event in events if event["ph"] not in "stf")
+
+    def sent(events: list[Event]) -> list[str]:
+        return [json.dumps({**e, "id": 0}) for e in events if e["ph"] == "s"]
+
+    whole, _, _ = make(kind, window)
+    monkeypatch.setattr(pieces, "STRETCH", 1000)
+    many, _, _ = make(kind, window)
+    sound(many)
+    assert others(many) == others(whole)
+    assert set(sent(many)) <= set(sent(whole))
+    assert 0.9 * len(sent(whole)) <= len(sent(many)) <= len(sent(whole))
+    monkeypatch.setattr(timeline, "EVENTS", 1500)
+    monkeypatch.setattr(timeline, "FLOWS", 50)
+    thin, _, _ = make(kind, Window(window.first, window.last, window.cores))
+    sound(thin)
+    assert len(thin) < len(many) and sum(e["ph"] == "s" for e in thin) < 100
+
+
 def test_overwriting_fifos(make: Callable[..., Made]) -> None:
     events, _, counters = make("tick", **{"core.fifo_policy": "overwrite", "core.fifo_packets": 1})
     assert counters.dropped.sum() > 0
@@ -191,8 +218,8 @@ def test_traffic_alone(tmp_path: Path) -> None:
     image = lower_traffic(chip, "uniform", 0.3, 1, 40, 0, seed=1)
     outcome = reference.run(image, want_trace=True)
     path = tmp_path / "traffic.json.gz"
-    write_timeline(path, read(image, outcome.trace), Places(image, chip.noc_arrays.router_xy,
-                                                            np.zeros(0, np.int64)))
+    places = Places(image, chip.noc_arrays.router_xy, np.zeros(0, np.int64))
+    write_timeline(path, image, outcome.trace, places)
     with gzip.open(path) as file:
         events = json.load(file)["traceEvents"]
     sound(events)
@@ -203,8 +230,8 @@ def test_traffic_alone(tmp_path: Path) -> None:
 def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     chip = mesh(2, 2, 2)
     image = small_image(1, SyncPlan("dataflow"), chip=chip)
-    records = read(image, reference.run(image, want_trace=True).trace)
+    records = reference.run(image, want_trace=True).trace
     places = Places(image, chip.noc_arrays.router_xy, np.arange(image.n_cores))
     for name in "ab":
-        write_timeline(tmp_path / name, records, places)
+        write_timeline(tmp_path / name, image, records, places)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
