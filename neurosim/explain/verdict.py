@@ -107,6 +107,13 @@ def _class_evidence(bound: int, mine: np.ndarray, run: Survey, path: CriticalPat
         name = places.label(image.first_core + busiest)
         lines.append(f"{name} works {percent(load[busiest] / span)} of the time, "
                      f"{peers.max() / max(peers.mean(), 1):.2f} times the mean of its peers")
+    if bound == parts.MEMORY and image.n_ports:
+        ports = {parts.MEMORY_QUEUE: "for others' data", parts.MEMORY_TRANSFER: "for its data",
+                 parts.MEMORY_LATENCY: "for DRAM to answer"}
+        whole = max(1, path.ticks[mine].sum())
+        waits = ", ".join(f"{percent(path.ticks[mine & (path.part == part)].sum() / whole)} {what}"
+                          for part, what in ports.items())
+        lines.append(f"waiting at memory ports is {waits} of the critical path")
     if bound == parts.TRAFFIC:
         lines += _traffic_evidence(mine, run, path, places, span)
     if bound == parts.SYNCHRONISATION:

@@ -34,6 +34,8 @@ MEASURES = (
     "traffic.max_link_utilisation", "traffic.late_cores", "traffic.late_events",
     "traffic.offered_rate", "traffic.accepted_rate", "traffic.traffic_latency_cycles.mean",
     "memory.bytes_per_core_max", "memory.bytes_per_core_mean", "memory.capacity_bytes",
+    "memory.dram.bytes", "memory.dram.bytes_fetched", "memory.dram.mean_wait_s",
+    "memory.dram.max_utilisation", "memory.dram.waiting_s",
     "cores_used",
     "task.perplexity", "task.bits_per_token", "task.nll_mean", "task.nll_se", "task.tokens",
     "task.simulated.perplexity", "task.simulated.tokens", "task.simulated.max_output_difference",

@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-DOCUMENTS = ("docs/tutorial.md", "docs/guides/find-your-bottleneck.md")
+DOCUMENTS = ("docs/tutorial.md", "docs/guides/find-your-bottleneck.md",
+             "docs/guides/spilling.md")
 _BLOCK = re.compile(r"^```(console|yaml)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _FILE = re.compile(r"# file: (\S+)\n")
 

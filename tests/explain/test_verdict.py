@@ -57,6 +57,22 @@ def test_the_verdict_names_what_binds(name: str, bound: str, place: str, best: s
     assert min(made, key=lambda p: p.after_s).change.name == best
 
 
+def test_a_slow_memory_port_binds() -> None:
+    """Parts of the path through DRAM are memory, and the port holds most of it."""
+    path = SCENARIOS / "spill.yaml"
+    slow = ("record=[trace]", "workload.steps=6", "chip.set.dram.bandwidth_bytes_per_s=50 MB/s",
+            "host.closed_loop=true")
+    prepared = pipeline.prepare(path, slow)
+    run = Explained(prepared.image, pipeline.simulate(prepared).trace, prepared.chip,
+                    prepared.mapping)
+    data = run.data()
+    verdict = data["verdicts"][0]
+    assert verdict["bound"] == "memory" and verdict["clear"]
+    assert verdict["evidence"][0].startswith("memory port 0 holds")
+    assert "for others' data" in verdict["evidence"][-1]
+    assert data["by_part"][0]["name"] == "memory queue"
+
+
 @pytest.mark.parametrize("name", ["bound_by_core", "bound_by_link", "bound_by_barrier"])
 def test_predictions_hold_when_run(name: str) -> None:
     """All of them, the useless ones too; written down before the changed scenario is run."""
