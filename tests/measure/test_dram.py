@@ -59,7 +59,7 @@ def test_what_is_counted() -> None:
 
 def test_spilling_changes_time_and_energy_only() -> None:
     """The same cores and tables, in memory and in DRAM."""
-    one = {"dram.outstanding": 1}
+    one = {"dram.outstanding": 1, "dram.latency_s": "5 us"}
     near, far = (neurosim.run(scenario_from_data(data(kib=kib, **one))).data for kib in (96, 10))
     assert near["memory"]["dram"] is None and near["energy_j"]["dram"] == 0.0
     assert near["operations"] == far["operations"]
