@@ -1,8 +1,9 @@
 """The throughput that the busiest part allows, however many streams fill the machine.
 
 A part that is busy for b ticks a step takes in at most one step every b ticks.  The bound is that
-of the busiest: a core (all its jobs), a link or the way into a core (transfers), the host's sending
-and its decoding.  It is measured on the run itself, so it holds for this activity and mapping.
+of the busiest: a core (all its jobs), a link or the way into a core (transfers), a port of DRAM,
+the host's sending and its decoding.  It is measured on the run itself, so it holds for this
+activity and mapping.
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ def _parts(facts: Facts) -> list[tuple[str, int]]:
     image, counters = facts.image, facts.counters
     parts = [("host, sending", host_send_ticks(facts)),
              ("host, decoding", int(counters.host_decode_ticks))]
+    if len(counters.port_busy):
+        at = int(np.argmax(counters.port_busy))
+        parts.append((f"DRAM port {at}", int(counters.port_busy[at])))
     busy = counters.job_ticks.sum(axis=1)
     if len(busy):
         at = int(np.argmax(busy))

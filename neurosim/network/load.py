@@ -113,7 +113,7 @@ def _layer(
         if len(zoneout) != count:
             raise ModelError(KEY, f"{where}: zoneout of {len(zoneout)} layers for {count} layers")
         zoneout = zoneout[index]
-    fire = "always" if gru else sidecar.get("fire", "threshold")
+    fire: Any = "always" if gru else sidecar.get("fire", "threshold")
     return Layer(f"layer{index}", "egru", kernel.shape[0], units, kernel, recurrent, bias,
                  recurrent_bias, threshold, fire, float(zoneout),
                  event_levels=_event_levels(sidecar, fire, where))

@@ -52,7 +52,7 @@ def check_plan(plan: LanguagePlan, network: Network, chip: Chip) -> None:
             raise ScenarioError("generate.k", f"is {plan.choice.k}, above the {words} words of the "
                                 "vocabulary", f"1 to {words}")
     for key, place in (("decoder.on", plan.decoder_on), ("embedding.on", plan.embedding_on)):
-        if place == "dram" and getattr(chip, "dram", None) is None:
+        if place == "dram" and chip.dram is None:
             raise ScenarioError(key, f"chip {chip.name} has no DRAM",
                                 "host or chip, or a chip file with a dram section")
 

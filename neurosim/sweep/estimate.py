@@ -58,7 +58,7 @@ def cost(scenario: Scenario, files: tuple[Asset, ...] = ()) -> float:
     copies = (size.inputs + 2 * activity * size.units) * each * TYPICAL_FANOUT
     if scenario.sync.kind == "dataflow":
         copies += 4 * cores * each  # markers and acknowledgements, own layer and next
-    steps = scenario.workload.steps or _STEPS
+    steps = (scenario.workload.steps or _STEPS) * (scenario.streams or 1)
     operations = size.weights * (1.0 - scenario.network.prune) * activity
     return fixed + steps * (operations * per_op + copies * per_copy)
 

@@ -22,6 +22,7 @@ MEASURES = (
     "steps",
     "latency_s.per_step_mean", "latency_s.per_step_p50", "latency_s.per_step_p99",
     "latency_s.interval_mean", "latency_s.total", "throughput_steps_per_s",
+    "bound.throughput_steps_per_s", "energy_per_step_whole_j",
     "energy_per_step_j", "energy_j.total", "energy_low_j", "energy_high_j", "power_w",
     "energy_j.core_active", "energy_j.core_idle", "energy_j.sram", "energy_j.noc",
     "energy_j.dram", "energy_j.host_link", "energy_j.static",
