@@ -61,6 +61,8 @@ def candidates(path: CriticalPath, image: Image, chip: Chip, mapping: CoreMappin
     if share(parts.CORE_WORK) > WORTH:
         found += [Change(f"cores at level {level}", (f"chip.level={level}",))
                   for level in chip.levels if level != chip.default_level]
+    if image.n_ports:
+        found += _memory(share, chip)
     if mapping is not None:
         found += _synchronisation(share, image)
         if share(parts.CORE_WORK) > WORTH:
@@ -71,6 +73,19 @@ def candidates(path: CriticalPath, image: Image, chip: Chip, mapping: CoreMappin
 def _constant(chip: Chip, key: str) -> int:
     section, name = key.split(".")
     return int(getattr(getattr(chip, section), name))
+
+
+def _memory(share, chip: Chip) -> list[Change]:  # type: ignore[no-untyped-def]
+    assert chip.dram is not None
+    found = []
+    if share((parts.MEMORY_QUEUE, parts.MEMORY_TRANSFER)) > WORTH:
+        twice = 2 * float(chip.dram.bandwidth_bytes_per_s)
+        found.append(Change("memory ports of twice the bandwidth",
+                            (f"chip.set.dram.bandwidth_bytes_per_s={twice:.6e}",)))
+    if share((parts.MEMORY_LATENCY,)) > WORTH:
+        half = float(chip.dram.latency_s) / 2
+        found.append(Change("DRAM latency halved", (f"chip.set.dram.latency_s={half:.6e}",)))
+    return found
 
 
 def _synchronisation(share, image: Image) -> list[Change]:  # type: ignore[no-untyped-def]

@@ -103,7 +103,8 @@ def _same_buffers(a: Image, b: Image) -> bool:
 
 def same_parts(a: Image, b: Image) -> bool:
     """Whether two images have the same parts, channels, units and trees, whatever they cost."""
-    names = ("ch_owner", "ch_part", "unit_ptr", "unit_tree", "br_channel", "row_ptr", "core_stage")
+    names = ("ch_owner", "ch_part", "unit_ptr", "unit_tree", "br_channel", "row_ptr", "core_stage",
+             "row_dram_bytes", "unit_dram_bytes")
     return a.sync == b.sync and a.supersteps == b.supersteps and all(
         np.array_equal(getattr(a, name), getattr(b, name)) for name in names)
 

@@ -1,8 +1,9 @@
 """A run as a Chrome trace: what Perfetto (ui.perfetto.dev) and chrome://tracing open.
 
 Tracks: one process a tile, in it one thread a core and one an output of its router; the host, the
-synchroniser and the steps have processes of their own.  Flows follow packets from their send job
-over every link to the job that takes them in.  Counters show FIFO depths and the load of links.
+synchroniser, the steps and the ports of DRAM have processes of their own.  Flows follow packets
+from their send job over every link to the job that takes them in.  Counters show FIFO depths and the
+load of links.
 Times are whole nanoseconds, rounded at both ends of a slice so that none overlap; ``args`` hold
 ticks, which are exact.  Long stretches show a share of the packets in full and merge the rest.
 

@@ -10,6 +10,7 @@ import numpy as np
 from neurosim import image as im
 from neurosim import trace
 from neurosim.explain.records import Records
+from neurosim.explain.split import memory_transfer
 from neurosim.report import flows, thinning
 from neurosim.report.timeline_text import Text
 
@@ -17,7 +18,7 @@ from neurosim.report.timeline_text import Text
 LOAD_BINS = 200
 _BLOCK = 65_536
 # Sorts of events; at one time counters come before slices, these before flows.
-_FIFO, _BARRIER, _JOB, _GRANT, _FLOW = range(5)
+_FIFO, _BARRIER, _JOB, _GRANT, _SERVE, _FLOW = range(6)
 
 Columns = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
@@ -54,11 +55,12 @@ class Stretch:
 
     def lines(self) -> Iterator[str]:
         """All but the load of links, in order of time."""
-        columns = [self._jobs(), self._grants(), self._flows(), self._fifos(), self._barriers()]
+        columns = [self._jobs(), self._grants(), self._serves(), self._flows(), self._fifos(),
+                   self._barriers()]
         time, sort, a, b = (np.concatenate(parts) for parts in zip(*columns, strict=True))
         order = np.lexsort((sort, time))
         write = {_JOB: self._job, _GRANT: self._grant, _FLOW: self._flow, _FIFO: self._fifo,
-                 _BARRIER: self._barrier}
+                 _BARRIER: self._barrier, _SERVE: self._serve}
         for block in range(0, len(order), _BLOCK):
             some = order[block: block + _BLOCK]
             for t, s, x, y in zip(time[some].tolist(), sort[some].tolist(), a[some].tolist(),
@@ -103,6 +105,15 @@ class Stretch:
         r, grants = self.r, self._all_grants()
         grants = grants[self.plan.chosen[r.packet[grants]]]
         return self._columns(r.tick[grants], _GRANT, grants, r.transfer[grants])
+
+    def _serves(self) -> Columns:
+        """Transfers of memory ports."""
+        r = self.r
+        index = np.flatnonzero((r.kind == trace.SERVE) & (r.tick >= self.begin)
+                               & (r.tick < self.end))
+        if self.plan.detail < 1:
+            index = index[self.plan.chosen[r.packet[index]] & (r.packet[index] >= 0)]
+        return self._columns(r.tick[index], _SERVE, index, memory_transfer(r, index, self.image))
 
     def _flows(self) -> Columns:
         r, plan = self.r, self.plan
@@ -181,6 +192,13 @@ class Stretch:
             int(r.port[grant]), int(r.packet_kind[r.packet[grant]]), time,
             int(self.text.ns(r.tick[grant] + transfer)), int(r.step[grant]),
             (int(r.source[grant]), int(r.sequence[grant])))
+
+    def _serve(self, time: int, serve: int, transfer: int) -> str:
+        r = self.r
+        core = self.image.first_core + (int(r.port[serve]) >> trace.REQUEST_BITS)
+        return self.text.serve(
+            int(r.part[serve]), core, time, int(self.text.ns(r.tick[serve] + transfer)),
+            int(r.step[serve]), int(r.info[serve]))
 
     def _flow(self, time: int, number: int, record: int) -> str:
         r = self.r

@@ -11,7 +11,7 @@ import numpy as np
 from neurosim import image as im
 from neurosim.explain.places import Places
 
-#: Process numbers: steps 1, synchroniser 2, host 3, tiles from here on.
+#: Process numbers: steps 1, synchroniser 2, host 3, tiles from here on, then DRAM.
 _STEPS, _SYNC, _HOST, _TILE = 1, 2, 3, 4
 #: Names of one job or several, by a bit for each.
 _JOB_NAMES = [", ".join(job for bit, job in enumerate(im.JOBS) if kinds >> bit & 1)
@@ -68,6 +68,12 @@ class Text:
                 f'"tid":{tid},"ts":{_us(begin)},"dur":{_us(end - begin)},"args":{{"step":'
                 f'{step},"packet":"{packet[0]}.{packet[1]}"}}}}')
 
+    def serve(self, port: int, core: int, begin: int, end: int, step: int, n_bytes: int) -> str:
+        return (f'{{"ph":"X","name":"for core {self.places.core(core)}","pid":'
+                f'{_TILE + self.image.n_routers},"tid":{1 + port - self.image.first_port},'
+                f'"ts":{_us(begin)},"dur":{_us(end - begin)},"args":{{"step":{step},'
+                f'"bytes":{n_bytes}}}}}')
+
     def flow(self, track: Track, number: int, end: int, time: int) -> str:
         phase = "s" if end < 0 else 'f","bp":"e' if end > 0 else "t"
         return (f'{{"ph":"{phase}","name":"packet","cat":"packet","id":{number},'
@@ -122,6 +128,10 @@ class Text:
                 to = self.places.label(self.places.first_channel + channel).split(" to ")[-1]
                 threads[self.channel_track(channel)[1]] = f"to {to}"
             yield from _name(_TILE + router, f"tile ({x},{y})", threads)
+
+        if image.n_ports:
+            yield from _name(_TILE + image.n_routers, "DRAM", {
+                1 + port: f"memory port {port}" for port in range(image.n_ports)})
 
     def _core_name(self, part: int) -> str:
         if part >= self.image.first_source:

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 
-from engines.machines import mesh, random_network, random_workload, spread
 from neurosim import image as im
 from neurosim import trace
 from neurosim.engines.outcome import FINISHED, raise_unless_finished
@@ -18,6 +17,7 @@ from neurosim.explain.records import Records, read
 from neurosim.image import Image
 from neurosim.lower import SyncPlan, lower_network
 from neurosim.network.model import Layer, Network, Workload
+from tests.engines.machines import mesh, random_network, random_workload, spread
 
 NS = 1000  # ticks
 #: All clocks at 100 MHz: 10 ns a cycle.  A row of three synapses has 18 bytes: three bursts, 24 ns.

@@ -71,6 +71,12 @@ def test_a_slow_memory_port_binds() -> None:
     assert verdict["evidence"][0].startswith("memory port 0 holds")
     assert "for others' data" in verdict["evidence"][-1]
     assert data["by_part"][0]["name"] == "memory queue"
+    changes = candidates(run.path, run.image, run.chip, run.mapping, prepared.scenario.resolved())
+    faster = next(c for c in changes if c.name == "memory ports of twice the bandwidth")
+    predicted = run.predict(faster, lambda texts: pipeline.prepare(path, (*slow, *texts)).image)
+    anew = pipeline.simulate(pipeline.prepare(path, (*slow, *faster.overrides))).data
+    assert predicted.after_s == pytest.approx(anew["latency_s"]["per_step_mean"], rel=WITHIN)
+    assert predicted.after_s < 0.6 * predicted.before_s
 
 
 @pytest.mark.parametrize("name", ["bound_by_core", "bound_by_link", "bound_by_barrier"])

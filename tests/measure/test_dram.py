@@ -14,7 +14,9 @@ from neurosim.cli import execute
 from neurosim.mapping.formats import FORMATS
 from neurosim.measure.memory import row_bytes
 from neurosim.pipeline import prepare
-from neurosim.scenario import scenario_from_data
+from neurosim.scenario import load_scenario, scenario_from_data
+
+SCENARIOS = Path(__file__).resolve().parents[2] / "scenarios"
 
 
 def data(spill: bool = True, cores: int = 4, kib: int = 10, **sets: Any) -> dict[str, Any]:
@@ -116,3 +118,20 @@ def test_sweeps_over_spilling_and_its_constants(tmp_path: Path) -> None:
     failed = [row for row in rows if row["status"] != "done"]
     assert len(failed) == 2 and all("mapping.spill" in row["reason"] for row in failed)
     assert np.isfinite(busy).all()
+
+
+@pytest.mark.parametrize("gated", [True, False])
+def test_decoder_and_embedding_in_dram(gated: bool) -> None:
+    """Dense: every word's row on every step.  Gated: a row for every event of the last layer.  And
+    the row of every token."""
+    scenario = load_scenario(SCENARIOS / "generate_char.yaml", (
+        "decoder.on=dram", f"decoder.gated={gated}".lower(), "embedding.on=dram",
+        "workload.steps=6"))
+    near = load_scenario(SCENARIOS / "generate_char.yaml", ("workload.steps=6",))
+    prepared, data = prepare(scenario), neurosim.run(scenario).data
+    first, last = prepared.machine.layers[0], prepared.machine.layers[-1]
+    words, inputs, steps = last.units, last.inputs, data["steps"]
+    products = data["operations"]["decoder_macs_done"]
+    assert (products == words * inputs * steps) == (not gated)
+    assert data["memory"]["dram"]["bytes_fetched"] == 4 * (products + first.units * steps)
+    assert data["task"]["generated_text"] == neurosim.run(near).data["task"]["generated_text"]

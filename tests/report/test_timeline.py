@@ -235,3 +235,24 @@ def test_the_same_run_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in "ab":
         write_timeline(tmp_path / name, image, records, places)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def test_memory_ports_have_a_track(tmp_path: Path) -> None:
+    """Their transfers, one after the other, are the counters' bytes and busy time."""
+    from tests.engines.test_memory_ports import machine
+
+    image = machine(units=4, cores=4, inputs=6, outstanding=2)
+    outcome = reference.run(image, want_trace=True)
+    places = Places(image, np.array([[0, 0]]), np.arange(image.n_cores))
+    write_timeline(tmp_path / "t.json.gz", image, outcome.trace, places)
+    with gzip.open(tmp_path / "t.json.gz") as file:
+        events = json.load(file)["traceEvents"]
+    sound(events)
+    pid = next(e["pid"] for e in events if e["ph"] == "M" and e["args"].get("name") == "DRAM")
+    transfers = [e for e in events if e["ph"] == "X" and e["pid"] == pid]
+    counters = outcome.counters
+    assert len(transfers) == counters.port_requests.sum() == 24
+    assert sum(e["args"]["bytes"] for e in transfers) == counters.fetched_bytes.sum()
+    busy_us = counters.port_busy.sum() / image.tick_hz * 1e6
+    assert sum(e["dur"] for e in transfers) == pytest.approx(busy_us)
+    assert {e["name"] for e in transfers} == {f"for core {n}" for n in range(4)}
