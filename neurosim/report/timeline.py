@@ -2,8 +2,8 @@
 
 Tracks: one process a tile, in it one thread a core and one an output of its router; the host, the
 synchroniser, the steps and the ports of DRAM have processes of their own.  Flows follow packets
-from their send job over every link to the job that takes them in.  Counters show FIFO depths and the
-load of links.
+from their send job over every link to the job that takes them in.  Counters show FIFO depths and
+the load of links.
 Times are whole nanoseconds, rounded at both ends of a slice so that none overlap; ``args`` hold
 ticks, which are exact.  Long stretches show a share of the packets in full and merge the rest.
 
