@@ -40,7 +40,7 @@ def _parts(facts: Facts) -> list[tuple[str, int]]:
              ("host, decoding", int(counters.host_decode_ticks))]
     if len(counters.port_busy):
         at = int(np.argmax(counters.port_busy))
-        parts.append((f"DRAM port {at}", int(counters.port_busy[at])))
+        parts.append((f"memory port {at}", int(counters.port_busy[at])))
     busy = counters.job_ticks.sum(axis=1)
     if len(busy):
         at = int(np.argmax(busy))
@@ -49,7 +49,6 @@ def _parts(facts: Facts) -> list[tuple[str, int]]:
             else facts.ran.layers[facts.mapping.slices[held].layer].name
         parts.append((f"core {int(facts.core_ids[at])}" + (f" ({layer})" if layer else ""),
                       int(busy[at])))
-    parts += [(f"memory port {n}", int(busy)) for n, busy in enumerate(counters.port_busy)]
     for name, channels in (("link", facts.link_channels), ("way to a core", facts.core_channels),
                            ("way to the host", facts.host_channels)):
         if len(channels):
