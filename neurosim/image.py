@@ -122,6 +122,7 @@ class Image:
     window: int
     end_tick: int  # stop here whatever is in flight; -1: run until done
     # --- cores
+    finish_first: bool  # sends and updates come before receptions
     core_stage: np.ndarray  # [C] 1 + layer
     core_channel: np.ndarray  # [C] router output that delivers to the core
     core_fifo: np.ndarray  # [C] packets

@@ -254,6 +254,8 @@ def _discipline(network: Network, workload: Workload, chip: Chip, mapping: Mappi
         "report_ticks": max(1, report),
         "n_sums": streams + max(2, sync.buffers) - 1,
         "closed_loop": sync.closed_loop,
+        # With run-ahead over many steps, finished ones must not wait behind later ones' packets.
+        "finish_first": sync.kind == "dataflow" and streams > 1,
     }
 
 
@@ -341,6 +343,6 @@ def _nothing_to_compute() -> dict[str, Any]:
         "n_sums": 2, "window": 0,
         "host_send_ticks": 1, "host_marker_tree": -1, "host_n_markers": 0, "host_n_acks": 0,
         "host_n_results": 0,
-        "closed_loop": False, "output_units": 0, "output_columns": 0,
+        "closed_loop": False, "finish_first": False, "output_units": 0, "output_columns": 0,
         "input_width": 0, "record_outputs": False, "record_host": False,
     }

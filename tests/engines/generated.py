@@ -291,6 +291,8 @@ def _core_changes(draw: Draw, rng: np.random.Generator, image: Image) -> dict[st
         policy = rng.integers(0, 3, image.n_cores)
         credits[image.core_channel] = np.where(policy == im.STALL, image.core_fifo, -1)
         changes.update(core_policy=policy, ch_credits=credits)
+    if draw.integer(0, 5) == 0:
+        changes["finish_first"] = not image.finish_first
     if draw.integer(0, 19) == 0:
         changes["end_tick"] = draw.integer(0, 3_000_000)
     if image.sync == im.SYNC_DATAFLOW and draw.integer(0, 29) == 0:

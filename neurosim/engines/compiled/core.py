@@ -152,22 +152,26 @@ def decide_core(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None
         wake_at_end(m, t, s)
         return
     begin(m, t, d, tr, s, now)
-    if receive(m, t, d, tr, s, now):
-        return
-    if row_here(m, t, s, now):
-        next_row(m, t, d, s)
-        accumulate(m, t, d, tr, s, now)
-        wake_at_end(m, t, s)
-    elif not holds(m, t, s) and can_send(m, t, tr, s, now):
-        waking = leave_rest(m, s, SEND, now)
-        ticks = start_send(m, t, d, tr, s, m[s + S_SEND], waking, now)
-        m[s + S_JOB_TICKS + SEND] += ticks
-        wake_at_end(m, t, s)
-    elif m[s + S_UNIT] < m[s + S_END_UNIT] and data_here(m, t, d, s, now):
-        update(m, t, d, tr, s, now)
-        wake_at_end(m, t, s)
-    else:
-        rest(m, t, tr, s, now)
+    for turn in range(2):
+        if turn == t.finish_first:
+            if receive(m, t, d, tr, s, now):
+                return
+            if row_here(m, t, s, now):
+                next_row(m, t, d, s)
+                accumulate(m, t, d, tr, s, now)
+                wake_at_end(m, t, s)
+                return
+        elif not holds(m, t, s) and can_send(m, t, tr, s, now):
+            waking = leave_rest(m, s, SEND, now)
+            ticks = start_send(m, t, d, tr, s, m[s + S_SEND], waking, now)
+            m[s + S_JOB_TICKS + SEND] += ticks
+            wake_at_end(m, t, s)
+            return
+        elif m[s + S_UNIT] < m[s + S_END_UNIT] and data_here(m, t, d, s, now):
+            update(m, t, d, tr, s, now)
+            wake_at_end(m, t, s)
+            return
+    rest(m, t, tr, s, now)
 
 
 # --- beginning a token
@@ -264,7 +268,8 @@ def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
         channel = m[s + S_DELIVERS]
         return_credit(m, t, tr, channel, 0, now, 1, m[s + S_START], m[s + S_START_RANK])
     if (t.careful == 0 and kind in (EVENT, CURRENT) and m[s + S_PLAIN] != 0
-            and m[cell + E_OFFSET] >= 0 and d.rows[4 * m[s + S_ROW] + 1] > 0):
+            and m[cell + E_OFFSET] >= 0 and d.rows[4 * m[s + S_ROW] + 1] > 0
+            and (t.finish_first == 0 or working(m, s) == 0)):
         # The next job can only be to accumulate, and nothing begins before: take both as one.
         end_job(m, t, tr, s)
         at = edge(now + ticks, m[s + S_PHASE], m[s + S_PERIOD])

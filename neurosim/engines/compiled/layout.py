@@ -254,6 +254,7 @@ class Tables(NamedTuple):
     n_layers: int
     window: int
     streams: int
+    finish_first: int
     closed_loop: int
     host_markers: int
     host_marker_tree: int

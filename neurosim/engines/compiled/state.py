@@ -240,7 +240,7 @@ def _constants(image: Image, grid: int, careful: bool) -> dict[str, Any]:
         "input_width": image.input_width, "input_columns": image.inputs.shape[1],
         "n_units": len(image.unit_kind), "columns": image.output_columns,
         "lookup_rows": image.lookup.shape[0], "lookup_columns": image.lookup.shape[1],
-        "streams": image.streams, "decode": image.decode,
+        "streams": image.streams, "finish_first": int(image.finish_first), "decode": image.decode,
         "decode_base": image.decode_base_ticks // grid,
         "decode_event": image.decode_event_ticks // grid,
         "decoder_levels": image.decoder_levels, "vocabulary": image.vocabulary,

@@ -54,8 +54,9 @@ class Core(Fetching):
             self.counters.late_cores += self.notice_tick()
             if self.job is None:
                 self.begin()
-                _ = (self.receive() or self.accumulate() or self.send() or self.update()
-                     or self.rest())
+                take, finish = (self.receive, self.accumulate), (self.send, self.update)
+                jobs = finish + take if self.image.finish_first else take + finish
+                _ = any(job() for job in jobs) or self.rest()
 
     # --- the jobs, first possible first
 
