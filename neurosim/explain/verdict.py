@@ -143,6 +143,9 @@ def _traffic_evidence(mine: np.ndarray, run: Survey, path: CriticalPath, places:
     waits = mine & np.isin(path.part, (parts.BUSY, parts.ARBITRATION, parts.QUEUE, parts.CREDIT))
     share = path.ticks[waits].sum() / max(1, path.ticks[mine].sum())
     lines.append(f"waiting for others' packets is {percent(float(share))} of the critical path")
+    handled = mine & np.isin(path.part, (parts.RECEIVE, parts.SEND))
+    share = path.ticks[handled].sum() / max(1, path.ticks[mine].sum())
+    lines.append(f"cores receiving and sending packets are {percent(float(share))} of it")
     host = mine & np.isin(path.part, (parts.HOST_SEND, parts.HOST_LINK))
     if host.any():
         share = path.ticks[host].sum() / max(1, path.ticks[mine].sum())
