@@ -25,7 +25,7 @@ def timeline(
     ] = None,
     detail: Annotated[
         float | None,
-        typer.Option(min=0.0, max=1.0, help="Share of packets in full [1.5 M events]."),
+        typer.Option(min=0.0, max=1.0, help="Share of packets in full [1.3 M events]."),
     ] = None,
     flows: Annotated[
         float | None,

@@ -35,7 +35,7 @@ from neurosim.report.timeline_text import Text
 #: Most packet copies with a flow unless asked for: arrows beyond that only hide one another.
 FLOWS = 20_000
 #: Most slices and counter values, flows apart, unless asked for more: 6 bytes each in the file.
-EVENTS = 1_500_000
+EVENTS = 1_300_000
 _BLOCK = 65_536
 
 
