@@ -11,6 +11,7 @@ import pytest
 import scipy.sparse as sp
 
 from neurosim import image as im
+from neurosim import trace
 from neurosim.engines import compiled
 from neurosim.engines.outcome import Outcome, raise_unless_finished
 from neurosim.explain import critical_path, parts, read
@@ -166,3 +167,26 @@ def test_streams_under_a_barrier(engine: Engine) -> None:
         assert image.superstep_period == period
         assert image.supersteps == (image.steps - 1) * period + 4
         raise_unless_finished(image, engine(image))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_step_is_finished_before_later_packets_are_taken(engine: Engine, first: bool) -> None:
+    """From a core's beginning of a step until its units are updated it takes nothing in, if it
+    finishes steps first, as it does with several streams."""
+    plan = LanguagePlan(decoder_on="host", streams=4)
+    made = case(plan, seed=2, sizes=(12, 9), width=8, steps=6)
+    image = made.image(SyncPlan("dataflow"), [3, 2], chip=mesh(2, 2, 2))
+    assert image.finish_first
+    records = read(image, engine(replace(image, finish_first=first), want_trace=True).trace)
+    taken = 0
+    for core in range(image.first_core, image.first_source):
+        mine = np.flatnonzero(records.part == core)
+        kind, info = records.kind[mine], records.info[mine]
+        begins = np.flatnonzero(kind == trace.STEP)
+        updates = (kind == trace.END) & (info == im.UPDATE)
+        takes = (kind == trace.START) & (info == im.RECEIVE)
+        units = int(np.diff(image.unit_ptr)[core - image.first_core])
+        for begin in begins.tolist():
+            done = begin + int(np.flatnonzero(updates[begin:])[units - 1])
+            taken += int(takes[begin:done].sum())
+    assert (taken == 0) is first
