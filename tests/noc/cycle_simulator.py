@@ -1,9 +1,9 @@
 """A router simulator of another kind: a loop over cycles that moves single flits.
 
 Written from docs/reference/machine-model.md, without any of neurosim's code: no events, no
-timestamps of grants, no credits of whole packets.  Every cycle each router looks at the flits in its
+timestamps of grants, no queues of packets.  Every cycle a router looks at the flits in its
 buffers; a packet that has won an output keeps it, and its input, while its flits leave one a cycle;
-each flit that leaves gives its own credit back.  Only meshes under XY and one queue an input.
+with its tail its places are given back.  Only meshes under XY and one queue an input.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Mesh:
         for node, port, packet, place in self.arriving.pop(now, ()):
             self.buffers[node][port].append((packet, place, now + self.pipeline))
         for node, way in self.returning.pop(now, ()):
-            self.room[node][way] += 1
+            self.room[node][way] += self.length
         for node in range(self.k * self.k):
             if any(self.buffers[node]) or any(self.sending[node]):
                 self.allocate(node)
@@ -98,7 +98,6 @@ class Mesh:
             if port < 0:
                 continue
             packet, place, _ = self.buffers[node][port].popleft()
-            self.give_back(node, port)
             if way != LOCAL:
                 far = self.neighbour(node, way)
                 self.arriving.setdefault(self.now + self.link, []).append(
@@ -107,6 +106,7 @@ class Mesh:
                 self.latencies.append(self.now + self.link - packet.born)
             if place == self.length - 1:
                 self.winner[node][way], self.sending[node][port] = -1, False
+                self.give_back(node, port)
 
     def give_back(self, node: int, port: int) -> None:
         owner, way = (node, LOCAL) if port == LOCAL else (self.neighbour(node, port), _FAR[port])

@@ -62,17 +62,17 @@ def theirs(k: int, pattern: str, rate: float, length: int, depth: int, cycles: i
 
 @pytest.mark.parametrize(("pattern", "length", "depth"), CASES)
 def test_latencies_and_saturation_agree(pattern: Any, length: int, depth: int) -> None:
-    """Beside the tolerance the other simulator, which is slow, has two standard errors."""
+    """Beside the tolerance the other simulator, which is slow, has three standard errors."""
     k = 4
     _, full, zero = ours(k, pattern, 1.0 / length, length, depth, 20_000)
     *_, their_full = theirs(k, pattern, 1.0 / length, length, depth, 1500)
     assert their_full == pytest.approx(full, rel=0.03)
-    for share in (0.4, 0.75):
+    for share in (0.4, 0.7):
         rate = share * full / length
         above = ours(k, pattern, rate, length, depth, 100_000)[0] - zero
-        mean, error, _ = theirs(k, pattern, rate, length, depth, 6000)
+        mean, error, _ = theirs(k, pattern, rate, length, depth, 8000)
         their_above = mean - zero
-        assert abs(above - their_above) <= max(0.5, 0.1 * their_above) + 2 * error, share
+        assert abs(above - their_above) <= max(0.5, 0.1 * their_above) + 3 * error, share
         assert error < max(0.5, 0.2 * their_above)
 
 
