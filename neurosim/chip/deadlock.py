@@ -33,7 +33,8 @@ def check_routes(routes: Routes) -> None:
     """
     routers = len(routes.neighbours)
     cycle = unicast_cycle(routes)
-    if cycle is None and routers <= MOST_TREES and routes.layer is None:
+    if cycle is None and routers <= MOST_TREES and (
+            routes.layer is None or routes.centre is not None):
         cycle = tree_cycle(routes)
     if cycle is not None:
         raise ScenarioError(
@@ -87,7 +88,7 @@ def tree_cycle(routes: Routes) -> np.ndarray | None:
     routers, ports = routes.neighbours.shape
     found = []
     for source in range(routers):
-        tree = routes.tree(source, np.arange(routers))
+        tree = routes.multicast(source, np.arange(routers))
         vc = _checked_vc(routes, tree.vc)
         channel = (tree.router[tree.parent] * ports + tree.port) * routes.n_vcs + vc
         turns = np.flatnonzero(tree.parent > 0)

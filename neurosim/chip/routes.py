@@ -71,6 +71,7 @@ class Routes:
     manhattan: np.ndarray | None = None  # [R, 2] coordinates, where distance is no more than that
     other: PortFunction | None = None  # another output that single packets may take, or -1
     any_vc: bool = False  # a hop may take any virtual channel of the route's class
+    centre: np.ndarray | None = None  # [R] where multicast packets are looked up; None: everywhere
 
     @property
     def classes(self) -> int:
@@ -132,6 +133,18 @@ class Routes:
             at[moving] = self.neighbours[at[moving], port]
         raise ScenarioError("chip.noc.routing", f"{self.what} runs in a circle from "
                             f"{self.names[source]}", "a routing function that arrives")
+
+    def multicast(self, source: int, destinations: np.ndarray) -> SourceTree:
+        """The way of a multicast packet: the tree of routes, or that over the centres.
+
+        Raises:
+            ScenarioError: some destination cannot be reached.
+        """
+        from neurosim.chip.central import central_tree
+
+        if self.centre is None:
+            return self.tree(source, destinations)
+        return central_tree(self, source, destinations)
 
     def _tree_by_tables(self, source: int, destinations: np.ndarray) -> SourceTree:
         """The routes to ``source``, walked backwards: these are legal, and they form a tree."""

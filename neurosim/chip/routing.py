@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neurosim.chip.central import centres
 from neurosim.chip.deadlock import check_routes
 from neurosim.chip.dimension import dimension_order, port_axes, west_first_other
 from neurosim.chip.routes import Routes
@@ -56,7 +57,8 @@ def make_routes(chip: Chip) -> Routes:
         if order == "shortest":
             layer = np.minimum(layers(port, neighbours), n_vcs - 1)
     return Routes(port, neighbours, arrays.wraps, axis, n_vcs, names, _NAMES[order], layer,
-                  manhattan, other, chip.noc.vc_choice == "most_room")
+                  manhattan, other, chip.noc.vc_choice == "most_room",
+                  centres(chip) if chip.noc.multicast == "central" else None)
 
 
 def check(chip: Chip) -> None:
@@ -88,7 +90,7 @@ def _is_full_mesh(chip: Chip) -> bool:
     topology = chip.topology
     full = 2 * (2 * topology.width * topology.height - topology.width - topology.height)
     return (topology.kind == "mesh" and topology.chips is None
-            and chip.noc.routing in DIMENSION_ORDERS
+            and chip.noc.routing in DIMENSION_ORDERS and chip.noc.multicast != "central"
             and len(chip.noc_arrays.links) == full)
 
 

@@ -57,6 +57,7 @@ class Noc(Section):
     queueing: Literal["input", "output"] = "input"
     unlimited_buffers: bool = False
     vc_choice: Literal["route", "most_room"] = "route"
+    multicast: Literal["tree", "central", "unicast"] = "tree"
     virtual_channels: Constant = quantity("", "virtual channels per port", positive=True,
                                           whole=True)
     link_cycles_y: Constant | None = quantity(

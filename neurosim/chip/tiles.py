@@ -82,18 +82,20 @@ class Chips(Grid):
 
 
 class Topology(Grid):
-    """Tiles of a chip and what joins their routers.  ``links`` null joins all neighbours."""
+    """Tiles of a chip and what joins their routers.  ``links`` null joins all neighbours;
+    ``centre``, where ``noc.multicast: central`` looks packets up, null is the host's tile."""
 
     kind: Kind = "mesh"
     cores_per_tile: int = Field(ge=1, le=4096)
     router_at_holes: bool = True
     links: tuple[tuple[Tile, Tile], ...] | None = None
     host: Tile
+    centre: Tile | None = None
     file: str | None = None
     file_sha256: str | None = None
     chips: Chips | None = None
 
-    @field_validator("host", "links", mode="before")
+    @field_validator("host", "centre", "links", mode="before")
     @classmethod
     def _tuples(cls, raw: Any) -> Any:
         return as_tuples(raw)

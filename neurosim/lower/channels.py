@@ -33,7 +33,8 @@ class Fabric:
     """The NoC as lowered: arrays for the Image, and what routes are built from.
 
     ``link_channel[r, p]`` is the channel of link port p of router r, or -1; ``end_channel[e]`` the
-    router output that delivers to endpoint e (endpoints in part order).
+    router output that delivers to endpoint e (endpoints in part order); ``unicast``: a packet goes
+    to one destination only.
     """
 
     arrays: dict[str, Any]
@@ -41,6 +42,7 @@ class Fabric:
     link_channel: np.ndarray
     end_channel: np.ndarray
     end_router: np.ndarray
+    unicast: bool = False
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,8 @@ def lower_channels(chip: Chip, ends: Endpoints, periods: Periods) -> Fabric:
     timing = _timing(chip, ends, n_out, end_ids, injection, periods)
     _special_links(chip, noc, link_channel, timing, periods)
     arrays.update(timing)
-    return Fabric(arrays, chip.routes, link_channel, end_ids, ends.all)
+    return Fabric(arrays, chip.routes, link_channel, end_ids, ends.all,
+                  chip.noc.multicast == "unicast")
 
 
 def _pointers(owner: np.ndarray, n: int) -> np.ndarray:

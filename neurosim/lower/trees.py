@@ -1,7 +1,8 @@
 """Multicast trees: the union of the routes from a sender to all its destinations.
 
-A tree enters each router once; packets with the same destinations share a tree.  All trees of one
-sender are built together, as boolean matrices over links.
+Packets with the same destinations share a tree.  A chip may look multicast packets up at its centre
+(:mod:`neurosim.chip.central`), or have a packet sent to every destination (unicast).  All trees of
+one sender are built together, as boolean matrices over links.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ class Forest:
     """Collects the trees of all senders and numbers nodes and branches as it goes."""
 
     def __init__(self, fabric: Fabric) -> None:
-        self._fabric = fabric
+        self._fabric, self._unicast = fabric, fabric.unicast
         self.nodes = 0
         self._degree: list[np.ndarray] = []
         self._br_channel: list[np.ndarray] = []
@@ -23,6 +24,7 @@ class Forest:
         self._br_next: list[np.ndarray] = []
         self.roots: list[np.ndarray] = []
         self.copies: list[np.ndarray] = []
+        self.following: list[np.ndarray] = []
         self.count = 0
 
     def add(self, sender_router: int, ends: np.ndarray, base: np.ndarray,
@@ -45,14 +47,36 @@ class Forest:
         packed = np.packbits(wanted[some], axis=1)
         _, first, inverse = np.unique(packed, axis=0, return_index=True, return_inverse=True)
         distinct = wanted[some][first]
-        result[some] = self.count + inverse.reshape(-1)
-        self._build(sender_router, ends, base, distinct)
-        self.count += len(distinct)
+        if self._unicast:
+            trees = self._chains(sender_router, ends, base, distinct)
+        else:
+            trees = self.count + np.arange(len(distinct))
+            self._build(sender_router, ends, base, distinct)
+            self.following.append(np.full(len(distinct), -1, np.int64))
+            self.count += len(distinct)
+        result[some] = trees[inverse.reshape(-1)]
         return result
+
+    def _chains(self, sender: int, ends: np.ndarray, base: np.ndarray,
+                wanted: np.ndarray) -> np.ndarray:
+        """A packet for every destination: trees of one end each, chained by ``tree_next``; returns
+        the first of each kind of packet."""
+        reached = np.flatnonzero(wanted.any(axis=0))
+        self._build(sender, ends[reached], base[reached], np.eye(len(reached), dtype=bool))
+        roots = self.roots.pop()
+        self.copies.pop()
+        kind, end = np.nonzero(wanted[:, reached])
+        self.roots.append(roots[end])
+        self.copies.append(np.ones(len(end), np.int64))
+        number = self.count + np.arange(len(end))
+        last = np.append(kind[1:] != kind[:-1], True)
+        self.following.append(np.where(last, -1, number + 1))
+        self.count += len(end)
+        return number[np.searchsorted(kind, np.arange(len(wanted)))]
 
     def _build(self, sender: int, ends: np.ndarray, base: np.ndarray, wanted: np.ndarray) -> None:
         fabric = self._fabric
-        routes = fabric.routes.tree(sender, fabric.end_router[ends])
+        routes = fabric.routes.multicast(sender, fabric.end_router[ends])
         n_nodes, parent = len(routes.router), routes.parent[1:]
         passes = routes.on_route()[:, 1:].astype(np.float32)  # [E, links]
         uses = (wanted.astype(np.float32) @ passes) > 0  # [trees, links]
@@ -92,5 +116,5 @@ class Forest:
             "br_next": np.concatenate([empty, *self._br_next]),
             "tree_root": np.concatenate([empty, *self.roots]),
             "tree_copies": np.concatenate([empty, *self.copies]),
-            "tree_next": np.full(self.count, -1, np.int64),
+            "tree_next": np.concatenate([empty, *self.following]),
         }

@@ -84,6 +84,8 @@ def table_use(
     """
     routers = len(chip.noc_arrays.router_xy)
     total = np.zeros((3, routers), np.int64)
+    if chip.noc.multicast == "unicast":  # packets name their destination: nothing is looked up
+        return TableUse(total[0], total[1], total[2], total[2].copy())
     passing = []
     for sender in _senders(network, chip, mapping):
         if markers:
@@ -261,6 +263,8 @@ def _outputs(
         [outputs] a number that the same output has for all senders; [E, outputs] CSR pattern, the
         outputs on each destination's route.
     """
+    if chip.routes.centre is not None:
+        return _central_outputs(chip, sender, chip.routes.centre)
     tree = chip.routes.tree(sender.router, sender.routers)
     parent, ends = tree.parent[1:], len(sender.routers)
     dest, link = np.nonzero(tree.on_route()[:, 1:])
@@ -274,6 +278,24 @@ def _outputs(
     ports = chip.noc_arrays.neighbours.shape[1]
     name = np.concatenate([tree.router[parent] * ports + tree.port[1:], -2 - sender.ends])
     return router, np.concatenate([straight, np.zeros(ends, bool)]), _scatter(name), on_route
+
+
+def _central_outputs(chip: Chip, sender: _Sender, centre: np.ndarray
+                     ) -> tuple[np.ndarray, np.ndarray, np.ndarray, sp.csr_array]:
+    """As :func:`_outputs`, where only the centres look packets up: links from chip to chip, and the
+    cores of the own chip."""
+    home, ends = int(centre[sender.router]), len(sender.routers)
+    tree = chip.routes.tree(home, centre[sender.routers])
+    parent = tree.parent[1:]
+    dest, link = np.nonzero(tree.on_route()[:, 1:])
+    row = np.concatenate([dest, np.arange(ends)])
+    output = np.concatenate([link, len(parent) + np.arange(ends)])
+    on_route = sp.csr_array((np.ones(len(row), np.int64), (row, output)),
+                            shape=(ends, len(parent) + ends))
+    router = np.concatenate([tree.router[parent], centre[sender.routers]])
+    ports = chip.noc_arrays.neighbours.shape[1]
+    name = np.concatenate([tree.router[parent] * ports + tree.port[1:], -2 - sender.ends])
+    return router, np.zeros(len(router), bool), _scatter(name), on_route
 
 
 def _scatter(name: np.ndarray) -> np.ndarray:

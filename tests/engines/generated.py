@@ -59,9 +59,10 @@ def machine(draw: Draw) -> Image:
 
 
 @lru_cache(maxsize=256)
-def _base(width: int, height: int, per_tile: int, kind: str, vcs: int) -> Chip:
+def _base(width: int, height: int, per_tile: int, kind: str, vcs: int, multicast: str) -> Chip:
     chip = mesh(width, height, per_tile, **{
-        "topology.kind": kind, "noc.virtual_channels": vcs,
+        "topology.kind": kind, "noc.virtual_channels": vcs, "noc.multicast": multicast,
+        "noc.check_deadlock": multicast != "central",
         "noc.routing": ("xy", "yx")[(width + height + per_tile) % 2]})
     _ = chip.noc_arrays
     return chip
@@ -77,7 +78,8 @@ def chip(draw: Draw, policy: str, width: int, height: int, per_tile: int) -> Chi
     kind = draw.choice(("mesh", "mesh", "torus", "triangular_torus")) \
         if min(width, height) > 2 else "mesh"
     base = _base(width, height, per_tile, kind,
-                 draw.choice((1, 1, 2) if kind == "mesh" else (2, 3)))
+                 draw.choice((1, 1, 2) if kind == "mesh" else (2, 3)),
+                 draw.choice(("tree",) * 4 + ("central", "unicast")))
     flit = draw.choice((192, 64, 32))
     bits = {kind: draw.integer(1, 100) for kind in (
         "event_bits", "marker_bits", "ack_bits", "result_bits")}
