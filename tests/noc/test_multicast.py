@@ -1,4 +1,4 @@
-"""Three ways of multicast give the same results, with the traffic and tables that each must have."""
+"""Three ways of multicast give the same results, with the traffic and tables that each has."""
 
 from __future__ import annotations
 
