@@ -67,6 +67,8 @@ def traffic(facts: Facts) -> dict[str, Any]:
         name: {"packets": int(offered[kind]), "copies": int(counters.copies[kind]),
                "delivered": int(counters.delivered[kind]), "dropped": int(counters.dropped[kind])}
         for name, kind in _NAMES.items()}
+    result["routers"] = {name: int(getattr(counters, f"router_{name}").sum()) for name in (
+        "waits", "detours", "dropped", "reinjected")}
     if image.n_sources:
         result.update(source_traffic(facts))
     return result

@@ -37,5 +37,11 @@ def channel_loads(image: Image) -> np.ndarray:
 def saturation_bound(image: Image) -> float:
     """Packets per node and cycle that no network with these routes can exceed: the inverse of the
     busiest channel's load (Dally and Towles, Principles and Practices of Interconnection
-    Networks, 2004, chapter 3), at most 1."""
-    return min(1.0, 1.0 / float(channel_loads(image).max()))
+    Networks, 2004, chapter 3), at most 1.  Adaptive routes of the same lengths put at least the
+    mean load on some link, however they spread it."""
+    loads = channel_loads(image)
+    if image.route_other.size:
+        links = np.zeros(len(loads), bool)
+        links[: image.n_outputs] = image.ch_port[: image.n_outputs] >= 0
+        loads = np.append(loads[~links], loads[links].mean())
+    return min(1.0, 1.0 / float(loads.max()))

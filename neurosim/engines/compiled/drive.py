@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from neurosim.engines.compiled import layout as at
@@ -139,5 +141,6 @@ def warm() -> None:
     """Compile the engine, or find it compiled: nothing is left for the first run to wait for."""
     from neurosim.engines.compiled.first_use import nothing
 
-    for want_trace in (False, True):
-        run(nothing(), want_trace)
+    for image in (nothing(), replace(nothing(), vc_step=1)):  # usual routers, and unusual ones
+        for want_trace in (False, True):
+            run(image, want_trace)
