@@ -26,5 +26,6 @@ def recorded_waits(r: Records) -> np.ndarray:
     waits = np.isin(r.kind, (trace.GRANT, trace.DROPPED, trace.DELIVER))
     waits |= (r.kind == trace.INJECT) & r.at_source
     sends = (r.kind == trace.START) & (r.info == im.SEND) & (r.cause >= 0)
-    waits |= sends & np.isin(r.kind[r.cause], (trace.GRANT, trace.DROPPED))
+    # The host notes what it takes in: of two conditions met at once that is the later record.
+    waits |= sends & np.isin(r.kind[r.cause], (trace.GRANT, trace.DROPPED, trace.DELIVER))
     return np.flatnonzero(waits & (r.cause >= 0))

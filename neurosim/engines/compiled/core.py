@@ -195,7 +195,7 @@ def can_begin(m: Any, t: Tables, s: int) -> bool:
     number = (s - t.stage) // STAGE
     if m[t.markers + number * t.n_sums + step % t.n_sums] < m[s + S_N_MARKERS]:
         return False
-    if m[s + S_FETCHES] > 1 and m[s + S_ROWS] > 0 and rows_of(m, s, step % t.n_sums):
+    if m[s + S_ROWS] > 0 and rows_of(m, s, step % t.n_sums):
         return False
     return acks_done(m, t, s, step)
 
