@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from neurosim.engines import compiled
-from neurosim.engines.compiled import drive, first_use, jit, state
+from neurosim.engines.compiled import drive, first_use, jit, programs, state
 from neurosim.engines.outcome import FINISHED, INTERRUPTED, STOPPED
 from neurosim.errors import SimulationError
 from neurosim.lower import lower_traffic
@@ -16,7 +18,7 @@ from tests.engines.machines import mesh, small_image
 
 def test_a_router_that_is_too_wide_is_refused_by_name() -> None:
     image = small_image(sizes=(70,), cores=(70,), chip=mesh(1, 1, 70))
-    with pytest.raises(SimulationError, match="outputs"):
+    with pytest.raises(SimulationError, match="outputs|copies"):
         compiled.run(image)
 
 
@@ -79,3 +81,14 @@ def test_compiling_is_announced_once(
         with first_use.once("some"):
             pass
         assert ("compiling the engine once" in capsys.readouterr().err) is expected
+
+
+def test_a_node_that_takes_a_channel_twice_needs_the_general_program() -> None:
+    image = small_image()
+    assert not programs._forks_twice(image)
+    fork = int(np.flatnonzero(np.diff(image.node_ptr) > 1)[0])
+    first = int(image.node_ptr[fork])
+    for order in ([0, 0], [1, 0]):
+        channel = image.br_channel.copy()
+        channel[first: first + 2] = channel[first: first + 2][order]
+        assert programs._forks_twice(replace(image, br_channel=channel)) is (order == [0, 0])
