@@ -23,6 +23,7 @@ def overview(prepared: Prepared) -> list[tuple[str, str]]:
         totals = [memory.total for memory in mapping.memory]
         rows += [
             ("layers", " / ".join(str(layer.units) for layer in network.layers)),
+            *_ends(prepared),
             ("steps", str(workload.steps)),
             ("synchronisation", prepared.scenario.sync.kind),
             ("cores", f"{len(mapping.slices)} of {chip.usable} usable"),
@@ -39,14 +40,37 @@ def overview(prepared: Prepared) -> list[tuple[str, str]]:
     return rows
 
 
+def _ends(prepared: Prepared) -> list[tuple[str, str]]:
+    """Embedding, decoder and streams, where the scenario says anything of them."""
+    plan, network = prepared.plan, prepared.network
+    assert network is not None
+    rows = []
+    if plan.embedding_on != "host":
+        assert network.embedding is not None
+        rows.append(("embedding", f"{len(network.embedding)} words on {_place(plan.embedding_on)}, "
+                                  f"{plan.embedding_precision}"))
+    if plan.decoder_on is not None:
+        assert network.decoder_weight is not None
+        how = "gated" if plan.gated else "dense"
+        rows.append(("decoder", f"{len(network.decoder_weight)} words on "
+                                f"{_place(plan.decoder_on)}, {plan.decoder_precision}, {how}"))
+    if plan.streams > 1:
+        rows.append(("streams", str(plan.streams)))
+    return rows
+
+
+def _place(on: str) -> str:
+    return {"host": "the host", "chip": "cores", "dram": "cores, rows in DRAM"}[on]
+
+
 def _entries(prepared: Prepared) -> str:
     """Entries of the fullest routing table: merged within senders, before compression, and merged
     across senders as well."""
     from neurosim.mapping.tables import table_use
 
-    assert prepared.network is not None and prepared.mapping is not None
+    assert prepared.machine is not None and prepared.mapping is not None
     markers = prepared.scenario.sync.kind == "dataflow"
-    use = table_use(prepared.network, prepared.chip, prepared.mapping, markers, fullest=True)
+    use = table_use(prepared.machine, prepared.chip, prepared.mapping, markers, fullest=True)
     fullest = int(use.merged.argmax())
     limit = prepared.chip.noc.table_entries
     room = "" if limit is None else f" of {int(limit)}"
@@ -99,7 +123,7 @@ def _mark(core: int, layer_of: dict[int, int], usable: int) -> str:
 
 def layer_rows(prepared: Prepared) -> list[tuple[str, ...]]:
     """Layer, units, cores, mean and largest bytes of a core, and how full the fullest is."""
-    network, mapping = prepared.network, prepared.mapping
+    network, mapping = prepared.machine, prepared.mapping
     if network is None or mapping is None:
         return []
     rows: list[tuple[str, ...]] = []

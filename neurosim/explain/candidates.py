@@ -11,9 +11,11 @@ from neurosim.chip import Chip
 from neurosim.explain import parts
 from neurosim.explain.path import CriticalPath
 from neurosim.explain.whatif import Change
-from neurosim.image import SYNC_BARRIER, SYNC_TICK, Image
+from neurosim.image import SYNC_BARRIER, SYNC_TICK, UNIT_LOGIT, UNIT_LOOKUP, Image
 from neurosim.mapping.model import Mapping as CoreMapping
 
+#: Sections that give the cores of layers that are no recurrent ones, by kind of unit.
+_ENDS = {UNIT_LOOKUP: "embedding", UNIT_LOGIT: "decoder"}
 #: Share of the latency from which on a part is worth a change.
 WORTH = 0.01
 #: Chip constants in cycles that a change halves, and the parts that they make up.
@@ -120,8 +122,12 @@ def _more_cores(path: CriticalPath, image: Image, chip: Chip,
             return []
         wanted[least] -= extra
     wanted[most] += extra
+    kinds = image.unit_kind[np.unique(image.unit_layer, return_index=True)[1]]
+    inner = [str(n) for n, kind in zip(wanted, kinds, strict=True) if kind not in _ENDS]
     name = f"layer {most} on {wanted[most]} cores instead of {cores[most]}"
-    texts = [f"mapping.cores_per_layer=[{','.join(str(n) for n in wanted)}]"]
+    texts = [f"mapping.cores_per_layer=[{','.join(inner)}]"]
+    texts += [f"{_ENDS[int(kind)]}.cores={n}" for n, kind in zip(wanted, kinds, strict=True)
+              if kind in _ENDS]
     if scenario["chip"].get("cores") is not None:
         texts.insert(0, f"chip.cores={int(wanted.sum())}")
     return [Change(name, tuple(texts))]
