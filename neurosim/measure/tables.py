@@ -88,6 +88,16 @@ def steps(facts: Facts) -> np.ndarray:
     ])
 
 
+def stage_columns(steps: np.ndarray) -> dict[str, str]:
+    """Columns of the steps' table that are parts of the latency, with what a person calls them."""
+    names = list(steps.dtype.names or ())
+    if "latency_s" not in names:
+        return {}
+    parts = names[names.index("latency_s") + 1:]
+    return {name: f"layer {name[5:-2]}" if name.startswith("layer") else name.removesuffix("_s")
+            for name in parts}
+
+
 def table(columns: Columns) -> np.ndarray:
     """Columns of equal length as one structured array."""
     dtype = [(name, column.dtype.str) for name, column in columns]

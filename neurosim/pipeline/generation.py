@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -41,7 +42,8 @@ def teller(prepared: Prepared, told: Told) -> Callable[[int, int], None] | None:
 def generation(network: Network, workload: Workload, chosen: np.ndarray) -> dict[str, Any]:
     """``task`` of a run that generated: each stream's prompt, tokens and text.
 
-    ``generated_tokens`` and ``generated_text`` are those of the first stream.
+    ``chosen`` [steps] may end early (an interrupted run).  ``generated_tokens`` and
+    ``generated_text`` are those of the first stream.
     """
     assert workload.rows is not None
     streams = []
@@ -53,7 +55,7 @@ def generation(network: Network, workload: Workload, chosen: np.ndarray) -> dict
             "generated_tokens": [int(token) for token in tokens],
             "generated_text": "".join(
                 token_piece(int(token), int(last), network)
-                for token, last in zip(tokens, [prompt[-1], *tokens[:-1]], strict=True)),
+                for last, token in pairwise([prompt[-1], *tokens])),
         })
     return {"generated_tokens": streams[0]["generated_tokens"],
             "generated_text": streams[0]["generated_text"], "streams": streams}

@@ -55,10 +55,10 @@ def part_task(
 ) -> dict[str, Any] | None:
     """The task of an interrupted run: of what the machine gave only."""
     network = prepared.network
-    if network is None:
+    if network is None or prepared.workload is None:
         return None
     if prepared.plan.mode == "generate":
-        return generation(network, workload, counters.chosen)
+        return generation(network, prepared.workload, counters.chosen)
     if workload.targets is None:
         return None
     return {"simulated": task_facts(_simulated(prepared, network, workload, counters))}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from neurosim.measure import Result
+from neurosim.measure.tables import stage_columns
 from neurosim.report import style
 
 if TYPE_CHECKING:
@@ -162,8 +163,7 @@ def latency(result: Result) -> Figure | None:
         return None
     from matplotlib.ticker import MaxNLocator
 
-    assert rows.dtype.names is not None
-    stages = [name for name in rows.dtype.names if name.startswith("layer") or name == "output_s"]
+    stages = stage_columns(rows)
     together = math.ceil(len(rows) / _MOST_BARS)
     first = np.arange(0, len(rows), together)
     counts = np.diff(np.append(first, len(rows)))
@@ -172,12 +172,14 @@ def latency(result: Result) -> Figure | None:
         axes = figure.add_subplot()
         factor, prefix = style.scale(float(rows["latency_s"].max()))
         bottom = np.zeros(len(first))
-        colours: list[Any] = [*style.layer_colours(len(stages) - 1), style.PALE]
+        ends = [name for name in stages if name in ("output_s", "decision_s")]
+        colours: list[Any] = [*style.layer_colours(len(stages) - len(ends)), style.PALE,
+                              style.LIGHT]
         middle = rows["step"][first] + (counts - 1) / 2
-        for name, colour in zip(stages, colours, strict=True):
+        for (name, label), colour in zip(stages.items(), colours, strict=False):
             share = np.add.reduceat(rows[name], first) / counts * factor
-            last = name == "output_s"
-            label = "output to host" if last else f"layer {name[5:-2]}"
+            last = name in ends
+            label = "output to host" if name == "output_s" else label
             axes.bar(middle, share, 0.86 * counts, bottom, color=colour, label=label,
                      hatch="/////" if last else None, edgecolor=style.MIDDLE if last else "none",
                      linewidth=0.0)

@@ -95,3 +95,29 @@ def test_one_prompt_serves_all_streams(project: Path) -> None:
     equals_the_reference(made)
     assert made.workload is not None and made.workload.streams == 3
     assert made.workload.steps == 3 * (8 + 6 - 1)
+
+
+def test_an_interrupted_run_keeps_the_text_so_far(project: Path) -> None:
+    made = prepared(project, CHAR, {"on": "chip"}, 60, streams=2, generate={"choice": "sample"})
+    whole = pipeline.simulate(made)
+    calls: list[int] = []
+
+    def stop(done: int, total: int, what: str) -> bool:
+        if what.startswith("simulating"):
+            calls.append(done)
+        return done > 40
+
+    result = pipeline.simulate(made, progress=stop)
+    part = result["partial"]
+    assert calls and 0 < part["steps_finished"] < part["steps_asked"] == 2 * (8 + 60 - 1)
+    for found, expected in zip(result["task.streams"], whole["task.streams"], strict=True):
+        kept = len(found["generated_tokens"])
+        assert kept > 0
+        assert found["generated_tokens"] == expected["generated_tokens"][:kept]
+
+
+def test_bounds_of_a_run_that_generates(project: Path) -> None:
+    """Assumed durations at the ends of their ranges: other times, the same text."""
+    result = pipeline.simulate(prepared(project, CHAR, {"on": "chip"}, 3, bounds=True))
+    low, high = (result[f"bounds.{end}.latency_s.per_step_mean"] for end in ("low", "high"))
+    assert low < result["latency_s.per_step_mean"] < high

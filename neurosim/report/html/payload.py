@@ -12,6 +12,7 @@ import numpy as np
 from neurosim.measure import Result, summary
 from neurosim.measure.folder import plain
 from neurosim.measure.summary import count
+from neurosim.measure.tables import stage_columns
 
 #: Most bits of activity in a page, all layers together; 1 MB of text.
 MOST_BITS = 6_000_000
@@ -72,11 +73,11 @@ def columns(table: np.ndarray) -> dict[str, list[Any]]:
 def _latency(result: Result) -> dict[str, Any]:
     """Latency of the steps by what they waited for: [steps] and {name: [steps] seconds}."""
     rows = result.steps
-    names = [n for n in rows.dtype.names or () if n.startswith("layer") or n == "output_s"]
-    if not len(rows) or not names:
+    stages = stage_columns(rows)
+    if not len(rows) or not stages:
         return {"step": [], "parts": {}}
-    labels = ["output" if n == "output_s" else f"layer {n[5:-2]}" for n in names]
-    return _means(rows["step"], np.stack([rows[n] for n in names], axis=1), labels)
+    return _means(rows["step"], np.stack([rows[n] for n in stages], axis=1),
+                  list(stages.values()))
 
 
 def _path(path: Mapping[str, Any] | None) -> dict[str, Any] | None:
