@@ -66,7 +66,7 @@ def table(rows: list[dict[str, Any]], level: str) -> list[str]:
 
 def streams_table(rows: list[dict[str, Any]]) -> list[str]:
     """Markdown: throughput and latency against streams."""
-    lines = ["| | streams | tokens/s | bound | share | latency | tokens in flight | busiest part |",
+    lines = ["| | streams | tokens/s | bound | share | latency | token to token | busiest part |",
              "|---|---|---|---|---|---|---|---|"]
     for row in rows:
         if "refused" in row:
@@ -77,7 +77,7 @@ def streams_table(rows: list[dict[str, Any]]) -> list[str]:
             f"{bound['throughput_steps_per_s']:.0f} | "
             f"{100 * flow['throughput'] / bound['throughput_steps_per_s']:.0f} % | "
             f"{flow['latency_s'] * 1e3:.2f} ms | "
-            f"{flow['throughput'] * flow['latency_s']:.2f} | {bound['part']} |")
+            f"{row['streams'] / flow['throughput'] * 1e3:.2f} ms | {bound['part']} |")
     return lines
 
 
