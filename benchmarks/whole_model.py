@@ -113,11 +113,12 @@ def _host_bytes(data: dict[str, Any]) -> float:
 
 
 def steady(result: Any, streams: int) -> dict[str, float]:
-    """Throughput and latency between the filling and the emptying of the machine: steps decided
-    after every stream has begun and before any has ended."""
+    """Throughput and latency between the prompts and the emptying of the machine: generated tokens
+    before any stream has ended."""
     table = result.steps
     done = table["complete_s"].argsort()
-    inner = table[done][2 * streams: len(table) - streams]
+    given = max(stream["prompt_tokens"] for stream in result["task.streams"])
+    inner = table[done][given * streams: len(table) - streams]
     span = float(inner["complete_s"][-1] - inner["complete_s"][0])
     return {"throughput": (len(inner) - 1) / span, "latency_s": float(inner["latency_s"].mean())}
 

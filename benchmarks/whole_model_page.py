@@ -129,7 +129,7 @@ def draw_gpu(found: dict[str, Any]) -> None:
             axes.plot([r["batch"] for r in rows], [1e3 * r["energy_per_token_j"] for r in rows],
                       color=DARK, linestyle=styles[numbers], marker="s", markersize=3,
                       label=f"H200, {numbers}, measured")
-        own = [r for r in found["streams"] if r["model"] == "words, barrier"
+        own = [r for r in found["streams"] if r["model"] == "words, dataflow"
                and "refused" not in r]
         axes.plot([r["streams"] for r in own], [1e3 * r["whole_j"] for r in own], color=BLUE,
                   marker="o", markersize=4, label="SpiNNaker2, int8, decoder on cores")
