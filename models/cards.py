@@ -104,10 +104,14 @@ def word_card(folder: Path, what: str) -> str:
 
 LARGE = ("EGRU language model of the sizes of the published SpiNNaker2 workload (Nazeer et al., "
          "arXiv 2312.09084), pruned to 95 %.")
-FAMILY = ("Small language models over weight sparsity and activity: `high`, `middle`, `low` (EGRU) "
-          "and `gru` (the dense-activated twin: always fires), each at 0, 50, 80, 90, 95 % weight "
-          "sparsity. `lstm.safetensors` is a dense LSTM baseline (PyTorch names, figures in "
-          "`lstm_metrics.json`), which neurosim does not run.")
+FAMILY = ("Small language models over weight sparsity and activity: `high`, `middle`, `low` (EGRU, "
+          "held at 30, 13 and 5 % activity while trained) and `gru` (the dense-activated twin: "
+          "always fires), each at 0, 50, 80, 90, 95 % weight sparsity. Compare `low` over the "
+          "held-out tokens and with care: over one long sequence, as the test column has it, these "
+          "networks can fall into a second, worse mode that lasts for thousands of tokens, which "
+          "puts that column out of order (docs: reference/models.md). `lstm.safetensors` is a "
+          "dense LSTM baseline (PyTorch names, figures in `lstm_metrics.json`), which neurosim "
+          "does not run.")
 
 
 def all_cards() -> dict[Path, str]:

@@ -168,8 +168,8 @@ def draw(path: Path) -> None:
         curve = figures.load(name)["stages"][0]["curve"]
         right.plot([c["minutes"] for c in curve], [c["valid"][0] for c in curve], label=label)
     small, _ = figures.family()
-    for level, label in (("high", "EGRU, thr ~ 0.02"), ("middle", "EGRU, thr ~ 0.15"),
-                         ("low", "EGRU, thr ~ 0.35"), ("gru", "GRU twin")):
+    for level, label in (("high", "EGRU, 30 % active"), ("middle", "EGRU, 13 % active"),
+                         ("low", "EGRU, 5 % active"), ("gru", "GRU twin")):
         rows = [r for r in small if r.name.startswith(level)]
         middle.plot([r.effective for r in rows], [r.test for r in rows], "o-", label=label)
     for axes, title in ((left, "1350/1350/750, Penn Treebank"), (middle, "256/256/128, classics")):

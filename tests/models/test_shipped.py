@@ -53,7 +53,7 @@ def test_weights_load_with_the_sparsity_of_their_card(path: Path) -> None:
     stored = sum(la.kernel.nnz + la.recurrent.nnz for la in network.layers)
     size = sum((la.inputs + la.units) * 3 * la.units for la in network.layers)
     # Rounding loses small weights: int8 everywhere; float16 where decay wiped out unused units.
-    slack = 0.2 if path.stem.endswith("_int8") else 0.07 if path.stem == "low_00" else 1e-3
+    slack = 0.2 if path.stem.endswith("_int8") else 2e-3 if path.stem == "low_00" else 1e-3
     assert -slack < stored / size - (1 - sidecar["training"]["weight_sparsity"]) < 1e-3
     assert sidecar["window"] == 70 and len(sidecar["vocabulary"]) == len(network.embedding)
     assert "treebank" not in json.dumps(sidecar["training"])
@@ -66,6 +66,15 @@ def test_every_model_equals_its_recipe_over_20000_tokens() -> None:
         assert set(found) == {p.stem for p in FLOATS if p.parent.name == folder}
         for stem, record in found.items():
             assert record["tokens"] >= 20_000 and abs(record["relative_difference"]) < 1e-3, stem
+
+
+def test_levels_of_the_family_keep_their_activity() -> None:
+    members = json.loads((MODELS / "family_256" / "metrics.json").read_text())["stages"][-1]
+    levels = [m for m in members["members"] if m["fire"] == "threshold"]
+    assert len(levels) == 25
+    for member in levels:
+        target = member["activity_target"]
+        assert member["operations"]["activity"] == pytest.approx(target, rel=0.05), member["name"]
 
 
 @pytest.mark.parametrize("stem", ["low_95", "gru_95"])
