@@ -20,11 +20,11 @@ from neurosim.engines.compiled.layout import (
     E_INCOMING,
     E_KEY,
     E_KEY_RANK,
+    E_LAST,
     E_META,
     E_NODE,
     E_OFFSET,
     E_READY,
-    E_WHOLE,
     H_LATE_CORES,
     H_LATE_EVENTS,
     NONE,
@@ -93,7 +93,7 @@ from neurosim.engines.compiled.rows import (
     find_row,
     local_events,
     next_row,
-    queue_row,
+    only_row,
     rows_of,
     unpack,
 )
@@ -162,7 +162,7 @@ def decide_core(m: Any, t: Tables, d: Any, tr: Any, part: int, now: int) -> None
                 wake_at_end(m, t, s)
                 return
         elif not holds(m, t, s) and can_send(m, t, tr, s, now):
-            waking = leave_rest(m, s, SEND, now)
+            waking = leave_rest(m, t, s, SEND, now)
             ticks = start_send(m, t, d, tr, s, m[s + S_SEND], waking, now)
             m[s + S_JOB_TICKS + SEND] += ticks
             wake_at_end(m, t, s)
@@ -195,7 +195,7 @@ def can_begin(m: Any, t: Tables, s: int) -> bool:
     number = (s - t.stage) // STAGE
     if m[t.markers + number * t.n_sums + step % t.n_sums] < m[s + S_N_MARKERS]:
         return False
-    if m[s + S_ROWS] > 0 and rows_of(m, s, step % t.n_sums):
+    if m[s + S_FETCHED] >= 0 and rows_of(m, s, step % t.n_sums):
         return False
     return acks_done(m, t, s, step)
 
@@ -215,7 +215,7 @@ def begin(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> None:
     if token >= 0:
         begin_token(m, t, tr, s, token, now)
         m[s + S_UNIT] = m[s + S_FIRST_UNIT]
-        if m[s + S_PORT] >= 0:
+        if t.fetching != 0 and m[s + S_PORT] >= 0:
             m[s + S_ASK_UNIT] = m[s + S_FIRST_UNIT]
             request_units(m, t, d, tr, s, now * t.grid, m[s + S_STEP_RANK])
     if can_begin(m, t, s):
@@ -226,13 +226,13 @@ def begin(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> None:
 
 
 @inline
-def leave_rest(m: Any, s: int, kind: int, now: int) -> int:
+def leave_rest(m: Any, t: Tables, s: int, kind: int, now: int) -> int:
     """Ends a stall or a wait; the first job after sleep also pays for waking: returns the ticks."""
     m[s + S_JOB_COUNT + kind] += 1
     if m[s + S_STALLED] >= 0:
         m[s + S_STALLED_TICKS] += now - m[s + S_STALLED]
         m[s + S_STALLED] = NONE
-    if m[s + S_WAITING] >= 0:
+    if t.fetching != 0 and m[s + S_WAITING] >= 0:
         m[s + S_WAITING_TICKS] += now - m[s + S_WAITING]
         m[s + S_WAITING] = NONE
     if m[s + S_ASLEEP] == 0:
@@ -245,7 +245,9 @@ def leave_rest(m: Any, s: int, kind: int, now: int) -> int:
 @inline
 def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
     """Take the FIFO's head; its slot frees, and its credit leaves, now."""
-    if m[s + S_ROWS] >= m[s + S_FETCHES] or m[s + S_FIFO_COUNT] == 0:
+    if m[s + S_FETCHED] >= 0 and (t.fetching == 0 or m[s + S_ROWS] >= m[s + S_FETCHES]):
+        return False
+    if m[s + S_FIFO_COUNT] == 0:
         return False
     cell = m[s + S_FIFO]
     ready = ready_tick(m, s, cell)
@@ -256,7 +258,7 @@ def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
     m[s + S_REPORTED] = 0
     kind = m[cell + E_META] & 7
     m[s + S_BANK] = bank_for(m, t, d, s, cell, kind)
-    ticks = m[s + S_RECEIVE + kind] + leave_rest(m, s, RECEIVE, now)
+    ticks = m[s + S_RECEIVE + kind] + leave_rest(m, t, s, RECEIVE, now)
     m[s + S_JOB_TICKS + RECEIVE] += ticks
     why, why_rank = 0, 0
     if tr is not None:
@@ -267,14 +269,13 @@ def receive(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> bool:
     if m[s + S_POLICY] == STALL:
         channel = m[s + S_DELIVERS]
         return_credit(m, t, tr, channel, 0, now, 1, m[s + S_START], m[s + S_START_RANK])
-    if (t.careful == 0 and kind in (EVENT, CURRENT) and m[s + S_PLAIN] != 0
+    if (t.careful == 0 and kind in (EVENT, CURRENT) and (t.fetching == 0 or m[s + S_PLAIN] != 0)
             and m[cell + E_OFFSET] >= 0 and d.rows[4 * m[s + S_ROW] + 1] > 0
             and (t.finish_first == 0 or working(m, s) == 0)):
         # The next job can only be to accumulate, and nothing begins before: take both as one.
         end_job(m, t, tr, s)
         at = edge(now + ticks, m[s + S_PHASE], m[s + S_PERIOD])
-        queue_row(m, s, cell)
-        m[cell + E_WHOLE] = 1
+        only_row(m, t, s, cell)
         fetch(d.synapses, int(d.rows[4 * m[s + S_ROW]]))
         accumulate(m, t, d, tr, s, at)
     wake_at_end(m, t, s)
@@ -305,7 +306,7 @@ def bank_for(m: Any, t: Tables, d: Any, s: int, cell: int, kind: int) -> int:
 
 @inline
 def accumulate(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> None:
-    ticks = d.rows[4 * m[s + S_ROW] + 2] + leave_rest(m, s, ACCUMULATE, now)
+    ticks = d.rows[4 * m[s + S_ROW] + 2] + leave_rest(m, t, s, ACCUMULATE, now)
     m[s + S_JOB_TICKS + ACCUMULATE] += ticks
     why, why_rank = m[s + S_LAST], m[s + S_LAST_RANK]
     if tr is not None:
@@ -313,21 +314,22 @@ def accumulate(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> None:
         if later(m[s + S_IDLE], why, why_rank, m[cell + E_READY], m[cell + E_KEY],
                  m[cell + E_KEY_RANK]):
             why, why_rank = m[cell + E_KEY], m[cell + E_KEY_RANK]
-        m[s + S_ON_DATA] = int(m[s + S_PORT] >= 0 and d.row_bytes[m[s + S_ROW]] > 0)
+        if t.fetching != 0 and m[s + S_PORT] >= 0:
+            m[s + S_ON_DATA] = int(d.row_bytes[m[s + S_ROW]] > 0)
     start_job(m, t, tr, s, ACCUMULATE, ticks, m[s + S_FETCHED], why, why_rank, now)
 
 
 @inline
 def update(m: Any, t: Tables, d: Any, tr: Any, s: int, now: int) -> None:
     """Update the next unit of the step that has begun."""
-    ticks = m[s + S_UPDATE] + leave_rest(m, s, UPDATE, now)
+    ticks = m[s + S_UPDATE] + leave_rest(m, t, s, UPDATE, now)
     m[s + S_JOB_TICKS + UPDATE] += ticks
     why, why_rank = 0, 0
     if tr is not None:
         at, why, why_rank = m[s + S_IDLE], m[s + S_LAST], m[s + S_LAST_RANK]
         if later(at, why, why_rank, m[s + S_STEP_AT], m[s + S_STEP_KEY], m[s + S_STEP_RANK]):
             at, why, why_rank = m[s + S_STEP_AT], m[s + S_STEP_KEY], m[s + S_STEP_RANK]
-        if m[s + S_PORT] >= 0 and d.unit_bytes[m[s + S_UNIT]] > 0:
+        if t.fetching != 0 and m[s + S_PORT] >= 0 and d.unit_bytes[m[s + S_UNIT]] > 0:
             m[s + S_ON_DATA] = 1
             datum = m[s + S_DATA] + DATUM * m[s + S_DATA_FIRST]
             if later(at, why, why_rank, m[datum], m[datum + 1], m[datum + 2]):
@@ -343,7 +345,7 @@ def rest(m: Any, t: Tables, tr: Any, s: int, now: int) -> None:
         if m[s + S_STALLED] < 0:
             m[s + S_STALLED] = now
         await_credit(m, t, s)
-    elif m[s + S_ROWS] > 0 or m[s + S_UNIT] < m[s + S_END_UNIT]:
+    elif m[s + S_FETCHED] >= 0 or m[s + S_UNIT] < m[s + S_END_UNIT]:
         if m[s + S_WAITING] < 0:
             m[s + S_WAITING] = now
     else:
@@ -367,7 +369,7 @@ def finish_job(m: Any, t: Tables, d: Any, tr: Any, s: int) -> None:
         received(m, t, d, tr, s, cell, tick)
     elif kind == ACCUMULATE:
         accumulated(m, t, d, s, cell)
-        if m[s + S_PORT] >= 0:
+        if t.fetching != 0 and m[s + S_PORT] >= 0:
             request_rows(m, t, d, tr, s, tick * t.grid, rank(LAND, m[s + S_PART], END, 0))
     elif kind == UPDATE:
         updated(m, t, d, tr, s, tick)
@@ -382,7 +384,7 @@ def received(m: Any, t: Tables, d: Any, tr: Any, s: int, cell: int, tick: int) -
                 return
         elif d.rows[4 * m[s + S_ROW] + 1] > 0:
             find_row(m, t, d, tr, s, cell, m[s + S_ROW], tick)
-            m[cell + E_WHOLE] = 1
+            m[cell + E_LAST] = 1
             if m[cell + E_INCOMING] != 0:
                 request_rows(m, t, d, tr, s, tick * t.grid, rank(LAND, m[s + S_PART], END, 0))
             return

@@ -66,7 +66,8 @@ ROUTER = 8
 #: chain of cells with an offset and a value each; E_READY of its first counts the packet's copies.
 #: In a send queue E_OUT holds the copies that the packet owes.
 #: A row to accumulate: its number in E_NODE, bank in E_VC; E_READY: from when (NEVER: not known);
-#: E_WHOLE: it is the last of its packet; E_INCOMING: it still has to be asked for.
+#: E_LAST: it is the last of its packet; E_INCOMING: it still has to be asked for.
+E_LAST = E_OUT
 #: Traffic carries the tick of its offer instead of a value, and its length class.
 E_OFFERED, E_LENGTH = E_VALUE, E_OFFSET
 #: In a router that does not wait for ever: first tick as a readable head or NONE, whether it has
@@ -96,7 +97,8 @@ S_N_ACKS = 68  # receivers that acknowledge, by delay
 S_HEAD, S_RESULT_TREE = 70, 71
 S_SYNAPTIC = 72  # by row class
 S_CHILDREN, S_SENT = 78, 79  # results expected a step; steps whose results have left
-#: Rows to accumulate from S_FETCHED on: how many, the last, and most before S_ROWS stops receiving.
+#: Rows to accumulate from S_FETCHED on: how many (where cores fetch), the last, and how many stop
+#: receiving.
 #: S_PORT: the memory port's entry (-1: none); S_ASKED: requests so far; times to and from the port
 #: in exact ticks.  Units' data: the next unit to ask for, and of S_DATA's ring the first and count.
 #: S_PLAIN: one row at a time, all in local memory.  S_ON_DATA: the next job to start is on data
@@ -232,6 +234,7 @@ class Tables(NamedTuple):
     first_host: int
     sync_part: int
     packet_events: int
+    fetching: int  # some core fetches from DRAM, or may have several rows waiting
     n_sums: int
     sum_bank: int
     widest_period: int

@@ -62,7 +62,6 @@ from neurosim.engines.compiled.layout import (
     S_PORT,
     S_READY,
     S_REQUEST,
-    S_ROWS,
     S_UNIT,
     STAGE,
     Tables,
@@ -191,7 +190,7 @@ def request_units(m: Any, t: Tables, d: Any, tr: Any, s: int, key: int, key_rank
 @inline
 def data_here(m: Any, t: Tables, d: Any, s: int, now: int) -> bool:
     """Is what the next unit's update needs ready to be used?"""
-    if m[s + S_PORT] < 0 or d.unit_bytes[m[s + S_UNIT]] == 0:
+    if t.fetching == 0 or m[s + S_PORT] < 0 or d.unit_bytes[m[s + S_UNIT]] == 0:
         return True
     ready = m[m[s + S_DATA] + DATUM * m[s + S_DATA_FIRST]]
     if now < ready < NEVER:
@@ -203,7 +202,7 @@ def data_here(m: Any, t: Tables, d: Any, s: int, now: int) -> bool:
 def data_used(m: Any, t: Tables, d: Any, tr: Any, s: int, unit: int, key: int,
               key_rank: int) -> None:
     """A unit was updated: its data makes room for the next."""
-    if m[s + S_PORT] >= 0 and d.unit_bytes[unit] > 0:
+    if t.fetching != 0 and m[s + S_PORT] >= 0 and d.unit_bytes[unit] > 0:
         m[s + S_DATA_FIRST] = (m[s + S_DATA_FIRST] + 1) % m[s + S_FETCHES]
         m[s + S_DATA_COUNT] -= 1
         request_units(m, t, d, tr, s, key, key_rank)
@@ -212,7 +211,7 @@ def data_used(m: Any, t: Tables, d: Any, tr: Any, s: int, unit: int, key: int,
 @inline
 def row_here(m: Any, t: Tables, s: int, now: int) -> bool:
     """Is the first row ready to be accumulated?"""
-    if m[s + S_ROWS] == 0:
+    if m[s + S_FETCHED] < 0:
         return False
     ready = m[m[s + S_FETCHED] + E_READY]
     if now < ready < NEVER:

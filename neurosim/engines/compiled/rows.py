@@ -13,6 +13,7 @@ from neurosim.engines.compiled.layout import (
     E_INCOMING,
     E_KEY,
     E_KEY_RANK,
+    E_LAST,
     E_META,
     E_NEXT,
     E_NODE,
@@ -22,7 +23,6 @@ from neurosim.engines.compiled.layout import (
     E_SOURCE,
     E_VALUE,
     E_VC,
-    E_WHOLE,
     H_LATE_EVENTS,
     NEVER,
     NONE,
@@ -42,23 +42,35 @@ from neurosim.trace import END, LAND
 
 
 @inline
-def queue_row(m: Any, s: int, cell: int) -> None:
+def only_row(m: Any, t: Tables, s: int, cell: int) -> None:
+    """The row of the only event of a packet, where none waits: to be accumulated at once."""
+    m[cell + E_NEXT] = NONE
+    m[cell + E_READY] = 0
+    m[cell + E_LAST] = 1
+    m[s + S_FETCHED] = cell
+    if t.fetching != 0:
+        m[s + S_ROWS] += 1
+
+
+@inline
+def queue_row(m: Any, t: Tables, s: int, cell: int) -> None:
     """A row joins those to accumulate."""
     m[cell + E_NEXT] = NONE
     m[cell + E_READY] = 0
     m[cell + E_INCOMING] = 0
-    if m[s + S_ROWS] == 0:
+    if m[s + S_FETCHED] < 0:
         m[s + S_FETCHED] = cell
     else:
         m[m[s + S_LAST_ROW] + E_NEXT] = cell
     m[s + S_LAST_ROW] = cell
-    m[s + S_ROWS] += 1
+    if t.fetching != 0:
+        m[s + S_ROWS] += 1
 
 
 @inline
 def find_row(m: Any, t: Tables, d: Any, tr: Any, s: int, cell: int, row: int, tick: int) -> None:
     """The row of a received event; one in DRAM is to be asked for."""
-    queue_row(m, s, cell)
+    queue_row(m, t, s, cell)
     m[cell + E_NODE], m[cell + E_VC] = row, m[s + S_BANK]
     if tr is not None:
         m[cell + E_KEY], m[cell + E_KEY_RANK] = tick * t.grid, rank(LAND, m[s + S_PART], END, 0)
@@ -75,7 +87,7 @@ def unpack(m: Any, t: Tables, d: Any, tr: Any, s: int, cell: int, tick: int) -> 
         if d.rows[4 * row + 1] > 0:
             last = new_cell(m, t)
             m[last + E_META], m[last + E_OFFSET] = m[cell + E_META], 0
-            m[last + E_VALUE], m[last + E_WHOLE] = m[event + E_VALUE], 0
+            m[last + E_VALUE], m[last + E_LAST] = m[event + E_VALUE], 0
             if tr is not None:
                 m[last + E_SOURCE], m[last + E_SEQUENCE] = m[cell + E_SOURCE], m[cell + E_SEQUENCE]
             find_row(m, t, d, tr, s, last, row, tick)
@@ -83,7 +95,7 @@ def unpack(m: Any, t: Tables, d: Any, tr: Any, s: int, cell: int, tick: int) -> 
     leave_bundle(m, cell)
     if last < 0:
         return False
-    m[last + E_WHOLE] = 1
+    m[last + E_LAST] = 1
     free_cell(m, cell)
     if m[s + S_PORT] >= 0:
         request_rows(m, t, d, tr, s, tick * t.grid, rank(LAND, m[s + S_PART], END, 0))

@@ -15,11 +15,11 @@ from neurosim.engines.compiled.jit import inline, jit
 from neurosim.engines.compiled.layout import (
     B_LIST,
     B_UPDATED,
+    E_LAST,
     E_META,
     E_NEXT,
     E_OFFSET,
     E_VALUE,
-    E_WHOLE,
     H_LAST,
     H_OVERFLOW,
     S_ACK_TREE,
@@ -81,8 +81,9 @@ def accumulated(m: Any, t: Tables, d: Any, s: int, cell: int) -> None:
             add(m, s, sums, d.synapses[synapse], value)
     m[s + S_SYNAPTIC + row_class] += count
     m[s + S_FETCHED] = m[cell + E_NEXT]
-    m[s + S_ROWS] -= 1
-    if m[cell + E_WHOLE] != 0:
+    if t.fetching != 0:
+        m[s + S_ROWS] -= 1
+    if m[cell + E_LAST] != 0:
         consumed(m, s, m[cell + E_META] & 7)
     free_cell(m, cell)
 
