@@ -15,7 +15,7 @@ from neurosim.pipeline.base import Prepared
 from neurosim.scenario import scenario_from_data
 
 CHAR = "shakespeare_char/weights.safetensors"
-SMALL, SMALL_INT8 = "family_256/low_95.safetensors", "family_256/low_95_int8.safetensors"
+SMALL, SMALL_INT8 = "family_256/high_90.safetensors", "family_256/high_90_int8.safetensors"
 BIG, BIG_INT8 = "egru_1350/weights.safetensors", "egru_1350/weights_int8.safetensors"
 PROMPTS = {CHAR: "The king", SMALL: "and the king said", SMALL_INT8: "and the king said",
            BIG: "and the king said", BIG_INT8: "and the king said"}
