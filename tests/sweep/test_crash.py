@@ -129,7 +129,9 @@ def test_a_killed_worker_costs_nothing_but_time(sweep_file: Callable[..., Path],
 
 @needs_proc
 def test_ctrl_c_keeps_what_is_done(sweep_file: Callable[..., Path], tmp_path: Path):
-    path, out = sweep_file(BLOCK), tmp_path / "out"
+    # Twenty times the points: a busy machine may look at the store late.
+    points = 20 * POINTS
+    path, out = sweep_file(BLOCK.replace("repeat: 10", "repeat: 200")), tmp_path / "out"
     program = subprocess.Popen(command(path, out), stderr=subprocess.PIPE, text=True,
                                stdout=subprocess.DEVNULL)
     assert wait_until(lambda: kept(out) >= 5, 60)
@@ -137,7 +139,7 @@ def test_ctrl_c_keeps_what_is_done(sweep_file: Callable[..., Path], tmp_path: Pa
     program.send_signal(signal.SIGINT)
     said = program.communicate(timeout=60)[1].splitlines()[-1]
     assert program.returncode == 130
-    assert said == (f"neurosim: interrupted, {kept(out)} of {POINTS} runs are kept; "
+    assert said == (f"neurosim: interrupted, {kept(out)} of {points} runs are kept; "
                     "the same command goes on")
     assert not any(map(alive, workers))
 
