@@ -39,6 +39,11 @@ def command(path: Path, out: Path) -> list[str]:
             "--workers", str(WORKERS)]
 
 
+def heed_ctrl_c() -> None:
+    """Shells start what runs in the background, and so all its children, deaf to Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def descendants(parent: int) -> list[int]:
     """Process numbers of a process's children and theirs."""
     found: list[int] = []
@@ -133,7 +138,7 @@ def test_ctrl_c_keeps_what_is_done(sweep_file: Callable[..., Path], tmp_path: Pa
     points = 20 * POINTS
     path, out = sweep_file(BLOCK.replace("repeat: 10", "repeat: 200")), tmp_path / "out"
     program = subprocess.Popen(command(path, out), stderr=subprocess.PIPE, text=True,
-                               stdout=subprocess.DEVNULL)
+                               stdout=subprocess.DEVNULL, preexec_fn=heed_ctrl_c)
     assert wait_until(lambda: kept(out) >= 5, 60)
     workers = descendants(program.pid)
     program.send_signal(signal.SIGINT)
